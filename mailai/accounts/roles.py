@@ -1,0 +1,46 @@
+"""Who may open what. Every view wears one of these decorators; a test walks all addresses."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+MARKETER, MANAGER, ADMIN = "marketer", "manager", "admin"
+ROLES = (MARKETER, MANAGER, ADMIN)
+
+View = Callable[..., HttpResponse]
+
+
+def has_role(user: Any, *roles: str) -> bool:
+    """Say whether the user holds at least one of the roles."""
+    return bool(user.is_authenticated and user.is_active and any(getattr(user, f"is_{role}") for role in roles))
+
+
+def require_role(*roles: str) -> Callable[[View], View]:
+    """Let in whoever holds one of the roles; others see who can help."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            if not has_role(request.user, *roles):
+                return render(request, "403.html", {"roles": roles}, status=403)
+            return view(request, *args, **kwargs)
+
+        guarded.allowed_roles = roles  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def public(view: View) -> View:
+    """Mark a view that anybody may open (tracking, health, login)."""
+    view.allowed_roles = ()  # type: ignore[attr-defined]
+    return view
+
+
+require_login = require_role(*ROLES)

@@ -1,0 +1,45 @@
+"""The one shape of our commands: readable lines for people, one JSON object for programs."""
+
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from mailai.errors import MailAIError
+
+
+class JsonCommand(BaseCommand):
+    """Subclasses implement ``add_options`` and ``run``; exit 0 done, 1 refused or failed, 2 wrong usage."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+        self.add_options(parser)
+
+    def add_options(self, parser: CommandParser) -> None:
+        """Declare the command's own arguments."""
+
+    def run(self, **options: Any) -> dict[str, Any]:
+        """Do the work and return the answer."""
+        raise NotImplementedError
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run and print; an error of the house becomes a sentence, not a stack trace."""
+        as_json = options.pop("json")
+        try:
+            answer = self.run(**options)
+        except MailAIError as error:
+            self._print({"error": str(error)}, as_json)
+            sys.exit(1)
+        self._print(answer, as_json)
+
+    def say(self, text: str) -> None:
+        """Print a message for people; standard output belongs to the answer."""
+        self.stderr.write(text)
+
+    def _print(self, answer: dict[str, Any], as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(answer, default=str))
+            return
+        for key, value in answer.items():
+            self.stdout.write(f"{key}: {value}")

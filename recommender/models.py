@@ -1,0 +1,74 @@
+"""Trained models and which one serves."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class TrainingRun(models.Model):
+    """One training: what it read, how good it is on time it has not seen, where its arrays lie."""
+
+    class State(models.TextChoices):
+        """Life of a run."""
+
+        QUEUED = "queued", _("Queued")
+        RUNNING = "running", _("Training")
+        DONE = "done", _("Ready")
+        FAILED = "failed", _("Failed")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    algorithm = models.CharField(max_length=40)
+    params = models.JSONField(default=dict, blank=True)
+    seed = models.BigIntegerField(default=0)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
+    # {"step": text, "done": n, "of": n} for the progress bar.
+    progress = models.JSONField(default=dict, blank=True)
+    data_from = models.DateTimeField(null=True, blank=True)
+    split_at = models.DateTimeField(null=True, blank=True)
+    data_to = models.DateTimeField(null=True, blank=True)
+    n_shoppers = models.PositiveIntegerField(default=0)
+    n_products = models.PositiveIntegerField(default=0)
+    # Events of each kind that the run learnt from: {"purchase": n, "email_click": n, ...}.
+    n_events = models.JSONField(default=dict, blank=True)
+    # {"ndcg": {"value", "low", "high"}, "precision": …, "recall": …, "f1": …, "coverage": …, "n_test_shoppers": n, "k": 10}
+    metrics = models.JSONField(default=dict, blank=True)
+    artefact = models.CharField(max_length=255, blank=True)
+    artefact_sha256 = models.CharField(max_length=64, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+    seconds = models.FloatField(null=True, blank=True)
+    peak_mb = models.FloatField(null=True, blank=True)
+    demo = models.BooleanField(default=False)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.algorithm} v{self.pk}"
+
+
+class Champion(models.Model):
+    """Which run picks the products from one moment on; the newest row serves."""
+
+    run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="championships")
+    at = models.DateTimeField(default=timezone.now)
+    # Null = promoted by the rule (better than most popular, and than the one before, on held-out time).
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-id"]
+
+    def __str__(self) -> str:
+        return str(self.run_id)

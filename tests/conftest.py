@@ -1,0 +1,120 @@
+"""The people and things that tests need."""
+
+import os
+import tempfile
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+# Before settings load: tests never touch the data folder of an installation.
+os.environ["MAILAI_DATA_DIR"] = os.environ.get("MAILAI_TEST_DATA_DIR") or tempfile.mkdtemp(prefix="mailai-test-")
+os.environ.setdefault("MAILAI_SECRET_KEY", "test-secret-key-that-is-long-enough-for-hmac")
+os.environ.setdefault("MAILAI_FIELD_KEYS", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+os.environ.setdefault("MAILAI_INDEX_KEY", "test-index-key")
+os.environ.setdefault("CELERY_BROKER_URL", "memory://")
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's sync API keeps an event loop running
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+
+@pytest.fixture(autouse=True)
+def _plain_world(settings: Any, tmp_path: Path) -> None:
+    """Files of a test go to its own folder; tasks run in the test's process; no cache is shared."""
+    settings.MEDIA_ROOT = tmp_path / "files"
+    settings.MAILAI_DATA_DIR = tmp_path
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": str(uuid4())}}
+    settings.CELERY_TASK_ALWAYS_EAGER = True
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    cache.clear()
+
+
+def _user(email: str, **roles: bool) -> Any:
+    from mailai.accounts.models import User
+
+    return User.objects.create_user(email, "a long enough password", name=email.split("@")[0].title(), **roles)
+
+
+@pytest.fixture
+def admin(db: None) -> Any:
+    return _user("admin@shop.example", is_admin=True)
+
+
+@pytest.fixture
+def marketer(db: None) -> Any:
+    return _user("marketer@shop.example", is_marketer=True)
+
+
+@pytest.fixture
+def manager(db: None) -> Any:
+    return _user("manager@shop.example", is_manager=True)
+
+
+@pytest.fixture
+def stranger(db: None) -> Any:
+    return _user("stranger@shop.example")
+
+
+@pytest.fixture
+def client_for() -> Any:
+    def make(user: Any) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def shop(db: None) -> Any:
+    from behaviour.models import Shop
+
+    shop = Shop.current()
+    shop.name, shop.postal_address = "Northlane", "1 Test Street, London"
+    shop.save()
+    return shop
+
+
+@pytest.fixture
+def make_shopper(db: None) -> Any:
+    """Make a shopper; with ``email`` she has an identity, and consent unless told otherwise."""
+    from behaviour import identity
+    from behaviour.models import Shopper
+
+    def make(email: str = "", *, marketing: str = "", first_name: str = "", **fields: Any) -> Any:
+        fields.setdefault("external_id", uuid4().hex)
+        shopper = Shopper.objects.create(marketing=marketing or ("given" if email else "unknown"), **fields)
+        if email:
+            identity.save_identity(shopper, email=email, first_name=first_name)
+        return shopper
+
+    return make
+
+
+@pytest.fixture
+def make_product(db: None) -> Any:
+    from behaviour.models import Product
+
+    def make(**fields: Any) -> Any:
+        fields.setdefault("sku", uuid4().hex[:8])
+        fields.setdefault("name", f"Product {fields['sku']}")
+        fields.setdefault("price", Decimal("9.99"))
+        fields.setdefault("image", "products/a.png")
+        return Product.objects.create(**fields)
+
+    return make
+
+
+@pytest.fixture
+def make_event(db: None) -> Any:
+    from behaviour.models import Event
+
+    def make(shopper: Any, kind: str = "purchase", *, at: datetime | None = None, **fields: Any) -> Any:
+        fields.setdefault("dedupe_key", uuid4())
+        return Event.objects.create(shopper=shopper, kind=kind, at=at or datetime.now(UTC), **fields)
+
+    return make
