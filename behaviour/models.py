@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from mailai.crypto import keyed_hash
@@ -31,7 +31,7 @@ class Shop(models.Model):
     frequency_cap = models.PositiveSmallIntegerField(default=3)
     # The demo shop only: its invented shoppers answer mails through the public tracking addresses.
     demo_reacts = models.BooleanField(default=False)
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=now)
 
     def __str__(self) -> str:
         return self.name
@@ -67,7 +67,7 @@ class Shopper(models.Model):
     # The newest Consent for marketing, repeated here so that an audience is one indexed condition.
     marketing = models.CharField(max_length=10, choices=ConsentState.choices, default=ConsentState.UNKNOWN, db_index=True)
     demo = models.BooleanField(default=False, db_index=True)
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=now)
 
     def __str__(self) -> str:
         return self.pseudonym
@@ -142,7 +142,7 @@ class Upload(models.Model):
     error = models.CharField(max_length=500, blank=True)
     demo = models.BooleanField(default=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=now)
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -176,7 +176,7 @@ class Product(models.Model):
     stock = models.IntegerField(null=True, blank=True)
     active = models.BooleanField(default=True)
     demo = models.BooleanField(default=False, db_index=True)
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=now)
 
     def __str__(self) -> str:
         return self.name or self.sku
@@ -186,7 +186,7 @@ class StockChange(models.Model):
     """A product's stock and price from one moment on; makes "back in stock" and "price drop" events."""
 
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="stock_changes")
-    at = models.DateTimeField(default=timezone.now)
+    at = models.DateTimeField(default=now)
     stock = models.IntegerField(null=True, blank=True)
     price = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
 
@@ -261,7 +261,7 @@ class Consent(models.Model):
     state = models.CharField(max_length=10, choices=ConsentState.choices)
     source = models.CharField(max_length=60)
     proof = models.CharField(max_length=300, blank=True)
-    at = models.DateTimeField(default=timezone.now)
+    at = models.DateTimeField(default=now)
 
     class Meta:
         # The newest statement of one shopper for one purpose.
@@ -284,7 +284,7 @@ class Suppression(models.Model):
 
     email_index = models.CharField(max_length=32, unique=True)
     reason = models.CharField(max_length=14, choices=Reason.choices)
-    at = models.DateTimeField(default=timezone.now)
+    at = models.DateTimeField(default=now)
 
     def __str__(self) -> str:
         return f"{self.reason} {self.at:%Y-%m-%d}"

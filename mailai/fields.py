@@ -7,7 +7,7 @@ from django.db import models
 from mailai import crypto
 
 
-class EncryptedTextField(models.TextField[str, str]):
+class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     """Text that is stored as AES-GCM bound to its table, column and row.
 
     The model needs a ``uuid`` field with a Python default, because the row is part of what is authenticated.
