@@ -22,11 +22,21 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
         """Return what a value of this row is bound to."""
         return f"{instance._meta.db_table}.{self.column}:{instance.uuid}"
 
-    def pre_save(self, instance: Any, add: bool) -> str:
+    def pre_save(self, instance: Any, add: bool) -> "_Sealed":
         value = instance.__dict__.get(self.attname)
         if isinstance(value, _Sealed):
+            return value
+        return _Sealed(crypto.encrypt(value, self.context(instance)) if value else "")
+
+    def get_prep_value(self, value: Any) -> Any:
+        """Let only ciphertext through: ``update()`` and ``bulk_update()`` skip pre_save and would store plain text."""
+        if isinstance(value, _Sealed):
             return value.token
-        return crypto.encrypt(value, self.context(instance)) if value else ""
+        if value:
+            raise TypeError(
+                f"{self.name} is encrypted: write it by save() or bulk_create(), not by update() or a filter."
+            )
+        return value
 
     def from_db_value(self, value: str, *_: Any) -> "_Sealed | str":
         return _Sealed(value) if value else ""

@@ -18,7 +18,9 @@ DEBUG = env.flag("MAILAI_DEBUG")
 PRODUCTION = env.flag("MAILAI_PRODUCTION")
 
 # --- secrets
-SECRET_KEY = env.secret("MAILAI_SECRET_KEY", MAILAI_DATA_DIR, production=PRODUCTION) or "only-for-commands-before-init-keys"
+SECRET_KEY = (
+    env.secret("MAILAI_SECRET_KEY", MAILAI_DATA_DIR, production=PRODUCTION) or "only-for-commands-before-init-keys"
+)
 MAILAI_FIELD_KEYS = [
     key for key in env.secret("MAILAI_FIELD_KEYS", MAILAI_DATA_DIR, production=PRODUCTION).split(",") if key
 ]
@@ -28,7 +30,10 @@ MAILAI_INDEX_KEY = env.secret("MAILAI_INDEX_KEY", MAILAI_DATA_DIR, production=PR
 # --- addresses
 PORT = env.integer("PORT", 8000, low=1, high=65535)
 MAILAI_PUBLIC_URL = env.url("MAILAI_PUBLIC_URL", f"http://localhost:{PORT}")
-ALLOWED_HOSTS = [MAILAI_PUBLIC_URL.split("://")[1].split(":")[0].split("/")[0], *env.words("MAILAI_HOSTS", "localhost,127.0.0.1")]
+ALLOWED_HOSTS = [
+    MAILAI_PUBLIC_URL.split("://")[1].split(":")[0].split("/")[0],
+    *env.words("MAILAI_HOSTS", "localhost,127.0.0.1"),
+]
 CSRF_TRUSTED_ORIGINS = [MAILAI_PUBLIC_URL]
 if MAILAI_PUBLIC_URL.startswith("https://"):
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
@@ -227,4 +232,3 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": env.text("MAILAI_LOG_LEVEL", "WARNING")},
 }
-

@@ -1,20 +1,10 @@
 """The people and things that tests need."""
 
-import os
-import tempfile
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
-
-# Before settings load: tests never touch the data folder of an installation.
-os.environ["MAILAI_DATA_DIR"] = os.environ.get("MAILAI_TEST_DATA_DIR") or tempfile.mkdtemp(prefix="mailai-test-")
-os.environ.setdefault("MAILAI_SECRET_KEY", "test-secret-key-that-is-long-enough-for-hmac")
-os.environ.setdefault("MAILAI_FIELD_KEYS", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
-os.environ.setdefault("MAILAI_INDEX_KEY", "test-index-key")
-os.environ.setdefault("CELERY_BROKER_URL", "memory://")
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's sync API keeps an event loop running
 
 import pytest
 from django.core.cache import cache
@@ -23,13 +13,12 @@ from django.test import Client
 
 @pytest.fixture(autouse=True)
 def _plain_world(settings: Any, tmp_path: Path) -> None:
-    """Files of a test go to its own folder; tasks run in the test's process; no cache is shared."""
+    """Files of a test go to its own folder; no cache is shared."""
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.MAILAI_DATA_DIR = tmp_path
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": str(uuid4())}}
-    settings.CELERY_TASK_ALWAYS_EAGER = True
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": str(uuid4())}
+    }
     cache.clear()
 
 

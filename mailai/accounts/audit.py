@@ -45,7 +45,9 @@ def record(action: str, subject: Model | None = None, *, by: Any = None, reason:
             user_label=str(by) if by else "system",
             action=action,
             object_type=subject._meta.model_name if subject else "",
-            object_id=str(getattr(subject, "uuid", None) or getattr(subject, "pseudonym", None) or subject.pk) if subject else "",
+            object_id=str(getattr(subject, "uuid", None) or getattr(subject, "pseudonym", None) or subject.pk)
+            if subject
+            else "",
             object_label=_label(subject),
             reason=reason[:300],
             detail=json.loads(json.dumps(detail, default=str)),

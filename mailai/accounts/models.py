@@ -24,7 +24,14 @@ class UserManager(BaseUserManager["User"]):
     def create_superuser(self, email: str, password: str | None = None, **fields: object) -> "User":
         """Store a user with every role who may also open Django's own admin."""
         return self.create_user(
-            email, password, is_staff=True, is_superuser=True, is_marketer=True, is_manager=True, is_admin=True, **fields
+            email,
+            password,
+            is_staff=True,
+            is_superuser=True,
+            is_marketer=True,
+            is_manager=True,
+            is_admin=True,
+            **fields,
         )
 
 
