@@ -5,6 +5,7 @@ The key id is the first four bytes of SHA-256 of the key, so a ring can be reord
 """
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import os
@@ -78,10 +79,8 @@ def decrypt(token: str, context: str) -> str:
 def normal_email(address: str) -> str:
     """Return the form under which one mailbox is found: NFKC, trimmed, lower case, IDNA domain."""
     local, _, domain = unicodedata.normalize("NFKC", address).strip().lower().rpartition("@")
-    try:
+    with contextlib.suppress(UnicodeError):  # an impossible domain is found by its own spelling
         domain = domain.encode("idna").decode()
-    except UnicodeError:
-        pass  # an impossible domain is found by its own spelling
     return f"{local}@{domain}"
 
 
