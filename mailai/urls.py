@@ -11,7 +11,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("i18n/", include("django.conf.urls.i18n")),
-    path("accounts/", include("mailai.accounts.urls")),
+    path("", include("mailai.accounts.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("django-admin/", admin.site.urls),
     path("", include("analytics.urls")),

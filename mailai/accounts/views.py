@@ -1,0 +1,162 @@
+"""Pages of the team, the audit log and one's own settings."""
+
+import csv
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from mailai.accounts import audit, services
+from mailai.accounts.forms import ROLE_FIELDS, AcceptForm, InviteForm, ProfileForm, RolesForm
+from mailai.accounts.models import AuditEntry, Invitation, User
+from mailai.accounts.roles import ADMIN, public, require_login, require_role
+from mailai.errors import InputError, StateError
+from mailai.ui.exports import safe_cell
+from mailai.ui.tables import paginate
+
+AUTH_BACKEND = settings.AUTHENTICATION_BACKENDS[0]
+DAYS = {"7": 7, "30": 30, "365": 365}
+
+
+@require_role(ADMIN)
+def team(request: HttpRequest, form: InviteForm | None = None, link: str = "", status: int = 200) -> HttpResponse:
+    """Show who may do what, and who is invited."""
+    invitations = Invitation.objects.filter(accepted_at=None, expires_at__gt=timezone.now()).select_related("invited_by")
+    context = {
+        "nav": "admin",
+        "tab": "team",
+        "people": User.objects.order_by("-is_active", "name", "email"),
+        "invitations": invitations,
+        "form": form or InviteForm(initial={"is_marketer": True}),
+        "role_fields": ROLE_FIELDS,
+        "link": link,
+    }
+    return render(request, "accounts/team.html", context, status=status)
+
+
+@require_role(ADMIN)
+@require_POST
+def invite(request: HttpRequest) -> HttpResponse:
+    """Make an invitation; the link is shown once."""
+    form = InviteForm(request.POST)
+    if not form.is_valid():
+        return team(request, form=form, status=422)
+    token = services.invite(form.save(commit=False), by=request.user)
+    link = settings.MAILAI_PUBLIC_URL + reverse("accounts:accept_invitation", args=[token])
+    services.mail_invitation(form.instance, link)
+    return team(request, link=link)
+
+
+@require_role(ADMIN)
+@require_POST
+def change_user(request: HttpRequest, pk: int) -> HttpResponse:
+    """Change somebody's roles, or lock out and let in."""
+    user = get_object_or_404(User, pk=pk)
+    try:
+        if "active" in request.POST:
+            services.set_active(user, request.POST["active"] == "1", by=request.user)
+        else:
+            form = RolesForm(request.POST, instance=user)
+            if not form.is_valid():
+                raise InputError(" ".join(form.non_field_errors()))
+            services.change_roles(user, by=request.user)
+        messages.success(request, _("%(person)s was changed.") % {"person": user})
+    except (InputError, StateError) as error:
+        messages.error(request, str(error))
+    return redirect("accounts:team")
+
+
+@require_role(ADMIN)
+@require_POST
+def withdraw_invitation(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Make a link useless."""
+    invitation = get_object_or_404(Invitation, uuid=uuid, accepted_at=None)
+    audit.record("team.withdraw_invitation", invitation, by=request.user)
+    invitation.delete()
+    return redirect("accounts:team")
+
+
+@public
+def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """Let somebody with a link choose a name and a password."""
+    try:
+        invitation = services.open_invitation(token)
+        form = AcceptForm(request.POST or None, email=invitation.email)
+        if request.method == "POST" and form.is_valid():
+            user = services.accept(invitation, **form.cleaned_data)
+            login(request, user, backend=AUTH_BACKEND)
+            return redirect("/")
+    except InputError as error:
+        return render(request, "accounts/invitation.html", {"refused": error}, status=410)
+    status = 422 if form.errors else 200
+    return render(request, "accounts/invitation.html", {"form": form, "invitation": invitation}, status=status)
+
+
+def _entries(request: HttpRequest) -> "QuerySet[AuditEntry]":
+    """Return the entries that the filters in the address ask for."""
+    entries = AuditEntry.objects.select_related("user")
+    words = request.GET.get("q", "").strip()
+    if words:
+        entries = entries.filter(
+            Q(user_label__icontains=words) | Q(object_label__icontains=words) | Q(object_id__icontains=words)
+        )
+    if request.GET.get("action"):
+        entries = entries.filter(action=request.GET["action"])
+    if request.GET.get("days") in DAYS:
+        entries = entries.filter(at__gte=timezone.now() - timedelta(days=DAYS[request.GET["days"]]))
+    return entries
+
+
+@require_role(ADMIN)
+def audit_log(request: HttpRequest) -> HttpResponse:
+    """Show who did what and why, and whether the chain is whole."""
+    context = {
+        "nav": "admin",
+        "tab": "audit",
+        "page": paginate(request, _entries(request)),
+        "actions": AuditEntry.objects.order_by("action").values_list("action", flat=True).distinct(),
+        "n_entries": AuditEntry.objects.count(),
+        "broken": audit.first_broken_entry() if "check" in request.GET else None,
+        "checked": "check" in request.GET,
+    }
+    return render(request, "accounts/audit.html", context)
+
+
+@require_role(ADMIN)
+def audit_export(request: HttpRequest) -> HttpResponse:
+    """Hand the filtered entries out as CSV; the export itself is an entry."""
+    audit.record("audit.export", by=request.user)
+    response = HttpResponse(content_type="text/csv", headers={"Content-Disposition": 'attachment; filename="audit.csv"'})
+    out = csv.writer(response)
+    out.writerow(["at", "who", "action", "object_type", "object", "reason", "detail", "hash"])
+    for entry in _entries(request).iterator(chunk_size=2000):
+        row = [
+            entry.at.isoformat(), entry.user_label, entry.action, entry.object_type, entry.object_label,
+            entry.reason, entry.detail, entry.hash,
+        ]  # fmt: skip
+        out.writerow([safe_cell(cell) for cell in row])
+    return response
+
+
+@require_login
+def profile(request: HttpRequest) -> HttpResponse:
+    """Let a user change name and language."""
+    form = ProfileForm(
+        request.POST or None, instance=request.user, initial={"language": request.user.language or translation.get_language()}
+    )
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        response = redirect("accounts:profile")
+        response.set_cookie(settings.LANGUAGE_COOKIE_NAME, form.cleaned_data["language"], samesite="Lax")
+        messages.success(request, _("Saved."))
+        return response
+    return render(request, "accounts/profile.html", {"nav": "", "form": form}, status=422 if form.errors else 200)
