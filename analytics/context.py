@@ -2,8 +2,29 @@
 
 from typing import Any
 
+from django.core.cache import cache
 from django.http import HttpRequest
+
+from behaviour.models import Event, Shop, Shopper
+from campaigns.models import Campaign
+
+# The figures in the frame may be this old; a page that shows them exactly counts for itself.
+SECONDS = 5
+RUNNING = (Campaign.State.PLANNING, Campaign.State.RUNNING)
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    return {}
+    """Return the shop and the few figures of the frame; nothing for who is not logged in."""
+    if not getattr(request, "user", None) or not request.user.is_authenticated:
+        return {}
+    return {"shop": Shop.current(), "shell": cache.get_or_set("analytics.shell", figures, SECONDS)}
+
+
+def figures() -> dict[str, Any]:
+    """Count what the frame shows; each count walks one index."""
+    return {
+        "n_shoppers": Shopper.objects.count(),
+        "data_up_to": Event.objects.order_by("-id").values_list("at", flat=True).first(),
+        "n_running_campaigns": Campaign.objects.filter(state__in=RUNNING).count(),
+        "has_demo": Shopper.objects.filter(demo=True).exists(),
+    }
