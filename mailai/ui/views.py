@@ -1,26 +1,42 @@
 """Pages of the shared user interface."""
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.views.static import serve
 
 from mailai.accounts.roles import public
+from mailai.ui import samples
+
+# Product pictures carry their content in the name or change rarely; mails ask for them again and again.
+MEDIA_AGE = 7 * 86_400
 
 
 @public
 def media(request: HttpRequest, name: str) -> HttpResponse:
-    return HttpResponse(status=404)
+    """Serve a product picture; every other uploaded file stays private."""
+    if not name.startswith("products/"):
+        raise Http404
+    answer = serve(request, name.removeprefix("products/"), document_root=settings.MEDIA_ROOT / "products")
+    answer["Cache-Control"] = f"public, max-age={MEDIA_AGE}"
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer  # type: ignore[return-value]
 
 
 @public
 def styleguide(request: HttpRequest) -> HttpResponse:
-    return render(request, "styleguide.html")
+    """Show every component in every state; used by people who build pages and by the browser tests."""
+    return render(request, "styleguide.html", samples.context(request))
 
 
 @public
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Say that nothing is at this address."""
     return render(request, "404.html", status=404)
 
 
 @public
 def server_error(request: HttpRequest) -> HttpResponse:
-    return render(request, "500.html", status=500)
+    """Say that something broke; without context processors, since the database may be what broke."""
+    return HttpResponse(render_to_string("500.html"), status=500)
