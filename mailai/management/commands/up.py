@@ -74,7 +74,7 @@ def _refuse_taken_port(host: str, port: int) -> None:
 def _commands(host: str, port: int) -> dict[str, list[str]]:
     """Return service name -> command line. Celery gets flags for a broker without fan-out."""
     here = Path(sys.executable).parent
-    celery = [sys.executable, "-m", "celery", "-A", "mailai"]
+    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "mailai"]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     worker_class = [f"--concurrency={min(2, os.cpu_count() or 1)}", "--queues=send,train,default", "--loglevel=warning"]
     return {
