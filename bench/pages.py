@@ -5,16 +5,9 @@ of the house is 200 ms (median) on the demo shop.
 """
 
 import json
-import os
 import statistics
 import sys
 import time
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailai.settings")
-
-import django
-
-django.setup()
 
 from django.conf import settings
 from django.db import connection
