@@ -5,7 +5,7 @@ everybody planned and held back, over the same window of days after the planned 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, inf, log, sqrt
 from statistics import NormalDist
 
@@ -134,10 +134,10 @@ def _edge(rejected: Callable[[float], bool], outside: float, inside: float) -> f
 
 def _koopman_statistic(ratio: float, k1: int, n1: int, k2: int, n2: int) -> float:
     """Pearson's chi-square of both groups under p1 = ratio * p2, at the most likely p2."""
-    n, k = n1 + n2, k1 + k2
-    b = ratio * (n1 + k2) + k1 + n2
-    # The smaller root of n·ratio·p² - b·p + k = 0, written so that tiny ratios lose no digits.
-    p2 = 2 * k / (b + sqrt(max(b * b - 4 * n * ratio * k, 0.0)))
+    first, second = ratio * (n1 + k2), k1 + n2
+    # The smaller root of n·ratio·p² - (first + second)·p + k = 0, in a form that cancels no digits.
+    root = sqrt((first - second) ** 2 + 4 * ratio * (n1 - k1) * (n2 - k2))
+    p2 = min(2 * (k1 + k2) / (first + second + root), 1.0)
     p1 = min(ratio * p2, 1.0)
     total = 0.0
     for events, size, p in ((k1, n1, p1), (k2, n2, p2)):
@@ -149,17 +149,18 @@ def _koopman_statistic(ratio: float, k1: int, n1: int, k2: int, n2: int) -> floa
     return total
 
 
-def money_interval(treated: Group, control: Group, level: float = 0.95) -> Estimate | None:
-    """Return the difference in money per shopper, or None below MIN_BUYERS_FOR_MONEY buyers in the smaller group.
+def money_difference(treated: Group, control: Group, level: float = 0.95) -> Estimate | None:
+    """Return the difference in money per shopper; None when nobody bought.
 
-    Each group's mean is rate times value on the log scale; the two are joined by MOVER.
+    Each group's mean is rate times value on the log scale; the two are joined by MOVER. Whether there are buyers enough
+    to claim money is for the caller to say (``enough_buyers``).
 
     Source: Zou and Donner (2008), Statistics in Medicine 27, 1693-1702.
     """
-    if min(treated.n_buyers, control.n_buyers) < MIN_BUYERS_FOR_MONEY:
+    everybody = np.concatenate([treated.spent, control.spent])
+    if not everybody.size or everybody.mean() <= 0:
         return None
-    pooled = _squared_variation(np.concatenate([treated.spent, control.spent]))
-    (low1, high1), (low2, high2) = (_mean_limits(group, pooled, level) for group in (treated, control))
+    (low1, high1), (low2, high2) = (_mean_limits(group, everybody, level) for group in (treated, control))
     m1, m2 = treated.spent_per_shopper, control.spent_per_shopper
     difference = m1 - m2
     return Estimate(
@@ -169,19 +170,32 @@ def money_interval(treated: Group, control: Group, level: float = 0.95) -> Estim
     )
 
 
+def enough_buyers(lifts: list["Lift"]) -> bool:
+    """Say whether both sides hold MIN_BUYERS_FOR_MONEY buyers, over all comparisons together."""
+    sides = (sum(one.treated.n_buyers for one in lifts), sum(one.control.n_buyers for one in lifts))
+    return min(sides) >= MIN_BUYERS_FOR_MONEY
+
+
 def mean_interval(group: Group, level: float = 0.95) -> Estimate | None:
     """Return the money per shopper of one group with its interval; None below MIN_BUYERS_FOR_MONEY buyers."""
     if group.n_buyers < MIN_BUYERS_FOR_MONEY:
         return None
-    return Estimate(group.spent_per_shopper, *_mean_limits(group, _squared_variation(group.spent), level))
+    return Estimate(group.spent_per_shopper, *_mean_limits(group, group.spent, level))
 
 
-def _mean_limits(group: Group, pooled: float, level: float) -> tuple[float, float]:
-    """Limits of rate times value: Wilson's for the rate, t on the log scale for the value."""
+def _mean_limits(group: Group, everybody: np.ndarray, level: float) -> tuple[float, float]:
+    """Limits of rate times value: Wilson's for the rate, t on the log scale for the value.
+
+    Without a buyer of its own a group may still be worth its rate's upper limit times everybody's mean basket.
+    """
     k, mean = group.n_buyers, group.spent_per_shopper
-    variation = (k * _squared_variation(group.spent) + PSEUDO_BUYERS * pooled) / (k + PSEUDO_BUYERS)
-    value = float(stdtrit(k + 4, 0.5 + level / 2)) ** 2 * variation / k
     low, high = wilson(k, group.n_shoppers, level)
+    if mean <= 0:
+        return 0.0, high * float(everybody.mean())
+    variation = (k * _squared_variation(group.spent) + PSEUDO_BUYERS * _squared_variation(everybody)) / (
+        k + PSEUDO_BUYERS
+    )
+    value = float(stdtrit(k + 4, 0.5 + level / 2)) ** 2 * variation / k
     return (
         mean * exp(-sqrt(log(group.share / low) ** 2 + value)),
         mean * exp(sqrt(log(high / group.share) ** 2 + value)),
@@ -204,19 +218,13 @@ def lift(treated: Group, control: Group, level: float = 0.95) -> Lift:
     ratio = None
     if treated.n_buyers and control.n_buyers:
         ratio = Estimate(treated.share / control.share, *koopman(*counts, level))
-    money = money_interval(treated, control, level)
-    return Lift(
-        treated,
-        control,
-        difference,
-        ratio,
-        difference.scaled(treated.n_shoppers),
-        money.scaled(treated.n_shoppers) if money else None,
-    )
+    result = Lift(treated, control, difference, ratio, difference.scaled(treated.n_shoppers), None)
+    money = money_difference(treated, control, level) if enough_buyers([result]) else None
+    return replace(result, extra_revenue=money.scaled(treated.n_shoppers)) if money else result
 
 
-def pooled_difference(lifts: list[Lift]) -> tuple[Estimate, Estimate | None] | None:
-    """Add up extra orders and extra revenue over campaigns; None without a comparison.
+def pooled(lifts: list[Lift]) -> tuple[Estimate | None, Estimate | None]:
+    """Add up extra orders and extra revenue over campaigns; money only with enough buyers in all of them together.
 
     Campaigns are summed, never weighted by their own observed variance, which invents a lift when events are few.
     Half widths are joined as independent (square root of the sum of squares), each side for itself.
@@ -225,10 +233,12 @@ def pooled_difference(lifts: list[Lift]) -> tuple[Estimate, Estimate | None] | N
     """
     known = [one for one in lifts if one.extra_orders]
     if not known:
-        return None
+        return None, None
     orders = _sum([one.extra_orders for one in known if one.extra_orders])
-    money = [one.extra_revenue for one in known if one.extra_revenue]
-    return orders, _sum(money) if len(money) == len(known) else None
+    if not enough_buyers(known):
+        return orders, None
+    money = [(money_difference(one.treated, one.control), one.treated.n_shoppers) for one in known]
+    return orders, _sum([estimate.scaled(size) for estimate, size in money if estimate])
 
 
 def _sum(parts: list[Estimate]) -> Estimate:

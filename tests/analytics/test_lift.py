@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from analytics.core.lift import Group, koopman, lift, mean_interval, money_interval, newcombe, pooled_difference
+from analytics.core.lift import Group, koopman, lift, mean_interval, money_difference, newcombe, pooled
 from analytics.core.rates import rate
 
 
@@ -60,16 +60,16 @@ def test_the_report_of_the_design_comes_out() -> None:
 
 
 def test_no_money_is_claimed_below_thirty_buyers_in_the_smaller_group() -> None:
-    assert money_interval(group(1000, [10.0] * 100), group(1000, [10.0] * 29)) is None
-    money = money_interval(group(1000, [10.0] * 100), group(1000, [10.0] * 30))
+    assert lift(group(1000, [10.0] * 100), group(1000, [10.0] * 29)).extra_revenue is None
+    money = lift(group(1000, [10.0] * 100), group(1000, [10.0] * 30)).extra_revenue
     assert money is not None
-    assert money.value == pytest.approx(0.7)
-    assert money.low < 0.7 < money.high
+    assert money.value == pytest.approx(700)
+    assert 0 < money.low < 700 < money.high
     assert mean_interval(group(1000, [10.0] * 29)) is None
 
 
 def test_equal_groups_do_not_claim_money() -> None:
-    money = money_interval(group(900, [20.0, 40.0] * 30), group(900, [20.0, 40.0] * 30))
+    money = money_difference(group(900, [20.0, 40.0] * 30), group(900, [20.0, 40.0] * 30))
     assert money is not None
     assert money.value == 0
     assert money.low == pytest.approx(-money.high)
@@ -81,24 +81,34 @@ def test_an_empty_group_gives_no_lift() -> None:
     assert not result.is_clear
 
 
+def test_a_group_without_buyers_still_has_a_range() -> None:
+    money = money_difference(group(1000, [10.0] * 50), group(100, []))
+    assert money is not None
+    assert money.value == pytest.approx(0.5)
+    # The control group's upper Wilson limit is 3.7 %: up to 0.37 a shopper, so about 0.09 may be left.
+    assert 0 < money.low < 0.2
+    assert money_difference(group(10, []), group(10, [])) is None
+
+
 def test_campaigns_are_summed_not_weighted_by_their_outcome() -> None:
     one = lift(group(1000, [10.0] * 100), group(1000, [10.0] * 50))
-    pooled = pooled_difference([one, one])
-    assert pooled is not None
-    orders, money = pooled
+    orders, money = pooled([one, one])
     assert one.extra_orders is not None
+    assert orders is not None
     assert money is not None
     assert orders.value == pytest.approx(100)
     assert orders.value - orders.low == pytest.approx(2**0.5 * (one.extra_orders.value - one.extra_orders.low))
-    assert pooled_difference([]) is None
+    assert money.value == pytest.approx(1000)
+    assert pooled([]) == (None, None)
 
 
-def test_one_campaign_without_a_money_range_takes_it_from_the_sum() -> None:
-    pooled = pooled_difference(
-        [lift(group(1000, [10.0] * 100), group(1000, [10.0] * 50)), lift(group(1000, [9.0] * 9), group(100, [9.0]))]
-    )
-    assert pooled is not None
-    assert pooled[1] is None
+def test_small_campaigns_claim_money_only_together() -> None:
+    small = lift(group(900, [9.0] * 40), group(100, [9.0] * 3))
+    assert small.extra_revenue is None
+    assert pooled([small] * 9)[1] is None
+    money = pooled([small] * 10)[1]
+    assert money is not None
+    assert money.value == pytest.approx(10 * (40 - 27) * 9)
 
 
 counts = st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
