@@ -13,6 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from mailai import env
 from mailai.errors import SettingError
+from mailai.management.commands import data_dictionary
 
 ROOT = Path(settings.BASE_DIR)
 OUR_APPS = {"mailai", "mailai.accounts", "behaviour", "segments", "recommender", "campaigns", "analytics"}
@@ -98,3 +99,7 @@ def test_own_code_is_not_imported_inside_functions():
         if re.match(own, line) and file.name != "apps.py"
     ]
     assert found == []
+
+
+def test_the_data_dictionary_is_what_the_models_say():
+    assert (ROOT / "docs/data-dictionary.md").read_text() == data_dictionary.dictionary()
