@@ -97,7 +97,7 @@ TEMPLATES = [
                 # A dotted name, so that the foundation imports no app.
                 "analytics.context.shell",
             ],
-            "builtins": ["mailai.ui.templatetags.ui"],
+            "builtins": ["django.templatetags.i18n", "mailai.ui.templatetags.ui"],
         },
     }
 ]

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -92,15 +94,18 @@ def test_the_audit_page_filters_and_exports_without_formulas(admin, client_for):
     audit.record("shopper.reveal", by=admin, reason="=HYPERLINK(1)")
     audit.record("team.invite", by=admin)
     client = client_for(admin)
-    assert len(client.get(reverse("accounts:audit"), {"action": "shopper.reveal"}).context["page"].object_list) == 1
+    assert len(client.get(reverse("accounts:audit"), {"action": "shopper.reveal"}).context["page"].rows) == 1
     assert "'=HYPERLINK" in client.get(reverse("accounts:audit_export")).content.decode()
 
 
-def test_the_number_of_queries_of_the_team_page_does_not_grow(admin, client_for, django_assert_max_num_queries):
-    for n in range(30):
-        User.objects.create_user(f"u{n}@shop.example", is_marketer=True)
-    with django_assert_max_num_queries(14):
-        client_for(admin).get(reverse("accounts:team"))
+def test_the_number_of_queries_of_the_team_page_does_not_grow(admin, client_for, django_assert_num_queries):
+    client, address = client_for(admin), reverse("accounts:team")
+    client.get(address)
+    with CaptureQueriesContext(connection) as few:
+        client.get(address)
+    User.objects.bulk_create(User(email=f"u{n}@shop.example", is_marketer=True) for n in range(30))
+    with django_assert_num_queries(len(few)):
+        client.get(address)
 
 
 @pytest.mark.parametrize("name", ["accounts:team", "accounts:audit", "accounts:audit_export"])
