@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from mailai.accounts import audit, services
-from mailai.accounts.forms import ROLE_FIELDS, AcceptForm, InviteForm, ProfileForm, RolesForm
+from mailai.accounts.forms import AcceptForm, InviteForm, ProfileForm, RolesForm
+from mailai.accounts.matrix import capabilities
 from mailai.accounts.models import AuditEntry, Invitation, User
 from mailai.accounts.roles import ADMIN, public, require_login, require_role
 from mailai.errors import InputError, StateError
@@ -30,14 +31,16 @@ DAYS = {"7": 7, "30": 30, "365": 365}
 @require_role(ADMIN)
 def team(request: HttpRequest, form: InviteForm | None = None, link: str = "", status: int = 200) -> HttpResponse:
     """Show who may do what, and who is invited."""
-    invitations = Invitation.objects.filter(accepted_at=None, expires_at__gt=timezone.now()).select_related("invited_by")
+    invitations = Invitation.objects.filter(accepted_at=None, expires_at__gt=timezone.now()).select_related(
+        "invited_by"
+    )
     context = {
         "nav": "admin",
         "tab": "team",
         "people": User.objects.order_by("-is_active", "name", "email"),
         "invitations": invitations,
         "form": form or InviteForm(initial={"is_marketer": True}),
-        "role_fields": ROLE_FIELDS,
+        "capabilities": capabilities(),
         "link": link,
     }
     return render(request, "accounts/team.html", context, status=status)
@@ -135,7 +138,9 @@ def audit_log(request: HttpRequest) -> HttpResponse:
 def audit_export(request: HttpRequest) -> HttpResponse:
     """Hand the filtered entries out as CSV; the export itself is an entry."""
     audit.record("audit.export", by=request.user)
-    response = HttpResponse(content_type="text/csv", headers={"Content-Disposition": 'attachment; filename="audit.csv"'})
+    response = HttpResponse(
+        content_type="text/csv", headers={"Content-Disposition": 'attachment; filename="audit.csv"'}
+    )
     out = csv.writer(response)
     out.writerow(["at", "who", "action", "object_type", "object", "reason", "detail", "hash"])
     for entry in _entries(request).iterator(chunk_size=2000):
@@ -151,7 +156,9 @@ def audit_export(request: HttpRequest) -> HttpResponse:
 def profile(request: HttpRequest) -> HttpResponse:
     """Let a user change name and language."""
     form = ProfileForm(
-        request.POST or None, instance=request.user, initial={"language": request.user.language or translation.get_language()}
+        request.POST or None,
+        instance=request.user,
+        initial={"language": request.user.language or translation.get_language()},
     )
     if request.method == "POST" and form.is_valid():
         form.save()
