@@ -30,7 +30,7 @@ class Channel(SqlChannel):
 
         return engine
 
-    def _get(self, queue: str) -> Any:
+    def _get(self, queue: str, timeout: Any = None) -> Any:
         """Take the oldest message and delete its row."""
         table, queue_id = self.message_tablename, self._get_or_create(queue).id
         take = text(

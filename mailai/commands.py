@@ -19,8 +19,8 @@ class JsonCommand(BaseCommand):
     def add_options(self, parser: CommandParser) -> None:
         """Declare the command's own arguments."""
 
-    def run(self, **options: Any) -> dict[str, Any]:
-        """Do the work and return the answer."""
+    def run(self, *args: Any, **options: Any) -> dict[str, Any]:
+        """Do the work and return the answer; subclasses name the options they read."""
         raise NotImplementedError
 
     def handle(self, *args: Any, **options: Any) -> None:

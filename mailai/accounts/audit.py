@@ -44,7 +44,7 @@ def record(action: str, subject: Model | None = None, *, by: Any = None, reason:
             user=by,
             user_label=str(by) if by else "system",
             action=action,
-            object_type=subject._meta.model_name if subject else "",
+            object_type=subject._meta.label_lower if subject else "",
             object_id=str(getattr(subject, "uuid", None) or getattr(subject, "pseudonym", None) or subject.pk)
             if subject
             else "",

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
@@ -68,10 +67,8 @@ class AcceptForm(forms.Form):
 
 
 class ProfileForm(forms.ModelForm):
-    """One's own name and language."""
-
-    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
+    """One's own name."""
 
     class Meta:
         model = User
-        fields = ["name", "language"]
+        fields = ["name"]

@@ -35,7 +35,7 @@ def capabilities() -> list[Capability]:
     """Return the rows whose pages exist."""
     allowed = dict(_named_views(get_resolver()))
     return [
-        Capability(label, hint, [role in allowed[name] for role in ROLES])
+        Capability(str(label), str(hint), [role in allowed[name] for role in ROLES])
         for label, hint, name in CAPABILITIES
         if name in allowed
     ]

@@ -45,7 +45,6 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_admin = models.BooleanField(_("admin"), default=False)
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
-    language = models.CharField(max_length=10, blank=True)
     date_joined = models.DateTimeField(default=timezone.now)
 
     USERNAME_FIELD = "email"

@@ -8,10 +8,18 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from mailai.accounts.models import User
+
 MARKETER, MANAGER, ADMIN = "marketer", "manager", "admin"
 ROLES = (MARKETER, MANAGER, ADMIN)
 
 View = Callable[..., HttpResponse]
+
+
+class UserRequest(HttpRequest):
+    """A request that passed `require_role`: its user is somebody."""
+
+    user: User  # type: ignore[assignment]
 
 
 def has_role(user: Any, *roles: str) -> bool:

@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -19,7 +19,7 @@ from mailai.accounts import audit, services
 from mailai.accounts.forms import AcceptForm, InviteForm, ProfileForm, RolesForm
 from mailai.accounts.matrix import capabilities
 from mailai.accounts.models import AuditEntry, Invitation, User
-from mailai.accounts.roles import ADMIN, public, require_login, require_role
+from mailai.accounts.roles import ADMIN, UserRequest, public, require_login, require_role
 from mailai.errors import InputError, StateError
 from mailai.ui.exports import safe_cell
 from mailai.ui.tables import paginate
@@ -29,7 +29,7 @@ DAYS = {"7": 7, "30": 30, "365": 365}
 
 
 @require_role(ADMIN)
-def team(request: HttpRequest, form: InviteForm | None = None, link: str = "", status: int = 200) -> HttpResponse:
+def team(request: UserRequest, form: InviteForm | None = None, link: str = "", status: int = 200) -> HttpResponse:
     """Show who may do what, and who is invited."""
     invitations = Invitation.objects.filter(accepted_at=None, expires_at__gt=timezone.now()).select_related(
         "invited_by"
@@ -48,7 +48,7 @@ def team(request: HttpRequest, form: InviteForm | None = None, link: str = "", s
 
 @require_role(ADMIN)
 @require_POST
-def invite(request: HttpRequest) -> HttpResponse:
+def invite(request: UserRequest) -> HttpResponse:
     """Make an invitation; the link is shown once."""
     form = InviteForm(request.POST)
     if not form.is_valid():
@@ -61,7 +61,7 @@ def invite(request: HttpRequest) -> HttpResponse:
 
 @require_role(ADMIN)
 @require_POST
-def change_user(request: HttpRequest, pk: int) -> HttpResponse:
+def change_user(request: UserRequest, pk: int) -> HttpResponse:
     """Change somebody's roles, or lock out and let in."""
     user = get_object_or_404(User, pk=pk)
     try:
@@ -70,7 +70,7 @@ def change_user(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             form = RolesForm(request.POST, instance=user)
             if not form.is_valid():
-                raise InputError(" ".join(form.non_field_errors()))
+                raise InputError(" ".join(map(str, form.non_field_errors())))
             services.change_roles(user, by=request.user)
         messages.success(request, _("%(person)s was changed.") % {"person": user})
     except (InputError, StateError) as error:
@@ -80,7 +80,7 @@ def change_user(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_role(ADMIN)
 @require_POST
-def withdraw_invitation(request: HttpRequest, uuid: UUID) -> HttpResponse:
+def withdraw_invitation(request: UserRequest, uuid: UUID) -> HttpResponse:
     """Make a link useless."""
     invitation = get_object_or_404(Invitation, uuid=uuid, accepted_at=None)
     audit.record("team.withdraw_invitation", invitation, by=request.user)
@@ -104,7 +104,7 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "accounts/invitation.html", {"form": form, "invitation": invitation}, status=status)
 
 
-def _entries(request: HttpRequest) -> "QuerySet[AuditEntry]":
+def _entries(request: UserRequest) -> "QuerySet[AuditEntry]":
     """Return the entries that the filters in the address ask for."""
     entries = AuditEntry.objects.select_related("user")
     words = request.GET.get("q", "").strip()
@@ -120,7 +120,7 @@ def _entries(request: HttpRequest) -> "QuerySet[AuditEntry]":
 
 
 @require_role(ADMIN)
-def audit_log(request: HttpRequest) -> HttpResponse:
+def audit_log(request: UserRequest) -> HttpResponse:
     """Show who did what and why, and whether the chain is whole."""
     context = {
         "nav": "admin",
@@ -135,7 +135,7 @@ def audit_log(request: HttpRequest) -> HttpResponse:
 
 
 @require_role(ADMIN)
-def audit_export(request: HttpRequest) -> HttpResponse:
+def audit_export(request: UserRequest) -> HttpResponse:
     """Hand the filtered entries out as CSV; the export itself is an entry."""
     audit.record("audit.export", by=request.user)
     response = HttpResponse(
@@ -153,17 +153,11 @@ def audit_export(request: HttpRequest) -> HttpResponse:
 
 
 @require_login
-def profile(request: HttpRequest) -> HttpResponse:
-    """Let a user change name and language."""
-    form = ProfileForm(
-        request.POST or None,
-        instance=request.user,
-        initial={"language": request.user.language or translation.get_language()},
-    )
+def profile(request: UserRequest) -> HttpResponse:
+    """Let a user change the own name."""
+    form = ProfileForm(request.POST or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
         form.save()
-        response = redirect("accounts:profile")
-        response.set_cookie(settings.LANGUAGE_COOKIE_NAME, form.cleaned_data["language"], samesite="Lax")
         messages.success(request, _("Saved."))
-        return response
+        return redirect("accounts:profile")
     return render(request, "accounts/profile.html", {"nav": "", "form": form}, status=422 if form.errors else 200)
