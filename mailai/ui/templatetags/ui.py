@@ -1,5 +1,7 @@
 """Template tags and filters of the shared user interface; builtins, so no page loads them."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django import template
@@ -14,15 +16,19 @@ from mailai.ui import icons, numbers, shapes, shell
 register = template.Library()
 ROLE_LABELS = {MARKETER: _("Marketer"), MANAGER: _("Manager"), ADMIN: _("Admin")}
 
-register.filter("percent", numbers.percent)
-register.filter("lift", numbers.lift)
-register.filter("points", numbers.points)
-register.filter("count", numbers.count)
-register.filter("big", numbers.big)
-register.filter("money", numbers.money)
-register.filter("price", numbers.price)
-register.filter("day", numbers.day)
-register.filter("moment", numbers.moment)
+
+def _forgiving(write: Callable[..., str]) -> Callable[..., str]:
+    """A variable that is missing reaches a filter as an empty text; it is written like nothing at all."""
+
+    @wraps(write)
+    def written(value: Any, *more: Any) -> str:
+        return write(None if value == "" else value, *more)
+
+    return written
+
+
+for _name in ("percent", "lift", "points", "count", "big", "money", "price", "day", "moment"):
+    register.filter(_name, _forgiving(getattr(numbers, _name)))
 
 
 @register.filter
@@ -60,9 +66,15 @@ def wilson(k: int, n: int) -> tuple[float, float]:
 
 
 @register.simple_tag
-def rate_of(k: int, n: int, kind: str = "") -> shapes.Rate:
+def rate_of(k: int, n: int, settled: bool | str = False) -> shapes.Rate:
     """Give a rate as it may be shown, or say that it is too early."""
-    return shapes.rate(k, n, settled=kind == "settled")
+    return shapes.rate(k, n, settled=settled is True)
+
+
+@register.simple_tag
+def first_open(steps: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Give the first step that is not done yet."""
+    return next((step for step in steps if not step.get("done")), None)
 
 
 @register.simple_tag
@@ -72,9 +84,9 @@ def spark_of(values: list[float]) -> shapes.Spark:
 
 
 @register.simple_tag
-def interval_of(estimate: float, low: float, high: float, **axis: float) -> shapes.Interval:
-    """Give the drawing of an interval bar; axis_low, axis_high and reference are optional."""
-    return shapes.interval(estimate, low, high, **axis)
+def interval_of(estimate: float, low: float, high: float, **axis: float | str | None) -> shapes.Interval:
+    """Give the drawing of an interval bar; axis_low, axis_high and reference may be missing in the template."""
+    return shapes.interval(estimate, low, high, **{name: None if end == "" else end for name, end in axis.items()})
 
 
 @register.simple_tag
