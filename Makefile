@@ -11,11 +11,12 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 run: install
 	@$(PY) manage.py init_keys >/dev/null
-	@$(PY) manage.py prepare --demo=$(DEMO)
-	@exec $(PY) manage.py up --port $(PORT)
+	@$(PY) manage.py prepare >/dev/null
+	@exec $(PY) manage.py up --port $(PORT) --demo $(DEMO)
 
 manage: install
 	@$(PY) manage.py init_keys >/dev/null
+	@$(PY) manage.py prepare >/dev/null
 	@$(PY) manage.py $(ARGS)
 
 install: $(VENV)/.installed node_modules/.installed

@@ -32,8 +32,11 @@ class Command(JsonCommand):
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=settings.PORT)
         parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument(
+            "--demo", choices=["0", "1"], default="0", help="1: load the demo shop into an empty database"
+        )
 
-    def run(self, *, port: int, host: str, **options: Any) -> dict[str, Any]:
+    def run(self, *, port: int, host: str, demo: str, **options: Any) -> dict[str, Any]:
         _refuse_taken_port(host, port)
         stopping: list[str] = []
 
@@ -43,23 +46,34 @@ class Command(JsonCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
         running = {name: _start(command, port) for name, command in _commands(host, port).items()}
+        helpers: dict[str, subprocess.Popen[bytes]] = {}
         try:
-            self._watch(running, stopping, port)
+            if self._greet(running, stopping, port) and demo == "1":
+                # It ends by itself, and its end stops nobody.
+                helpers["demo"] = _start([sys.executable, "manage.py", "demo_shop", "--if-empty"], port)
+            _watch(running, stopping)
         finally:
-            _stop(running)
+            _stop(running | helpers)
         died = [name for name in stopping if name in running]
         if died:
             raise StateError(f"{died[0]} stopped by itself (see the lines above); the others were stopped too.")
         return {"stopped": stopping[0] if stopping else "", "services": list(running)}
 
-    def _watch(self, running: dict[str, "subprocess.Popen[bytes]"], stopping: list[str], port: int) -> None:
-        if _wait_for_web(port, lambda: bool(stopping) or any(p.poll() is not None for p in running.values())):
+    def _greet(self, running: dict[str, "subprocess.Popen[bytes]"], stopping: list[str], port: int) -> bool:
+        """Wait for the web server, then tell the address and how to log in."""
+        answers = _wait_for_web(port, lambda: bool(stopping) or any(p.poll() is not None for p in running.values()))
+        if answers:
             self.say(f"MailAI answers on {settings.MAILAI_PUBLIC_URL}")
             self.say(_login_hint())
             self.say("Ctrl-C stops everything.")
-        while not stopping:
-            time.sleep(0.2)
-            stopping += [name for name, process in running.items() if process.poll() is not None]
+        return answers
+
+
+def _watch(running: dict[str, "subprocess.Popen[bytes]"], stopping: list[str]) -> None:
+    """Wait for a signal or for the first service that dies."""
+    while not stopping:
+        time.sleep(0.2)
+        stopping += [name for name, process in running.items() if process.poll() is not None]
 
 
 def _refuse_taken_port(host: str, port: int) -> None:
