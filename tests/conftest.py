@@ -10,6 +10,8 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
+from tests.browser import browser_type_launch_args, visit  # noqa: F401 fixtures of the browser tests
+
 
 @pytest.fixture(autouse=True)
 def _plain_world(settings: Any, tmp_path: Path) -> None:

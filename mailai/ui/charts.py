@@ -22,6 +22,7 @@ COLOURS = {
     "control": (6, 0, 0),
     "muted": (7, 0, 0),
     "ai": (8, 0, 0),
+    "ink": (9, 0, 0),
 }
 NAMES = {rgb: name for name, rgb in COLOURS.items()}
 BAND = 0.13
@@ -102,7 +103,7 @@ def bars(series: Sequence[Series], *, y_format: str = ",.0f", x_title: str = "",
             y=list(one.y),
             name=one.name,
             marker={"color": paint(one.colour)},
-            error_y=_errors(one),
+            error_y=_errors(one, "ink"),
             hovertemplate=f"{_text(one.name)} %{{y:{y_format}}}<extra></extra>",
         )
     figure.update_layout(barmode="group")
@@ -120,7 +121,7 @@ def dots(series: Sequence[Series], *, y_format: str = ".3f", x_title: str = "") 
             name=one.name,
             mode="markers",
             marker={"color": paint(one.colour), "size": 8},
-            error_y=_errors(one),
+            error_y=_errors(one, one.colour),
             hovertemplate=f"{_text(one.name)} %{{y:{y_format}}}<extra></extra>",
         )
     figure.update_layout(hovermode="closest")
@@ -134,7 +135,7 @@ def _band(figure: go.Figure, one: Series) -> None:
     figure.add_scatter(y=list(one.low), fill="tonexty", fillcolor=paint(one.colour, BAND), **edge)
 
 
-def _errors(one: Series) -> dict[str, Any] | None:
+def _errors(one: Series, colour: str) -> dict[str, Any] | None:
     if not len(one.low):
         return None
     return {
@@ -142,7 +143,7 @@ def _errors(one: Series) -> dict[str, Any] | None:
         "symmetric": False,
         "array": [float(high) - float(y) for y, high in zip(one.y, one.high, strict=True)],
         "arrayminus": [float(y) - float(low) for y, low in zip(one.y, one.low, strict=True)],
-        "color": paint(one.colour, 0.45),
+        "color": paint(colour, 0.45),
         "thickness": 1.5,
         "width": 0,
     }

@@ -67,7 +67,9 @@
   }
   function ask(words) {
     searching = new AbortController();
-    var url = palette.dataset.searchUrl + "?q=" + encodeURIComponent(words);
+    /* An address of a person must not stand in a URL, where logs keep it; the answer says where to look it up. */
+    var asked = words.indexOf("@") < 0 ? words : "email@";
+    var url = palette.dataset.searchUrl + "?q=" + encodeURIComponent(asked);
     fetch(url, { headers: { Accept: "text/html", "HX-Request": "true" }, signal: searching.signal })
       .then(function (answer) { return answer.ok ? answer.text() : ""; })
       .then(showHits)
@@ -75,7 +77,9 @@
   }
   function showHits(html) {
     var page = new DOMParser().parseFromString(html, "text/html");
+    var known = $$("li[data-url]", palette).map(function (li) { return li.dataset.url; });
     $$("a[data-hit]", page).forEach(function (link, n) {
+      if (known.indexOf(link.getAttribute("href")) >= 0) return;
       var li = document.createElement("li");
       li.id = "mx-cmd-hit-" + n;
       li.setAttribute("role", "option");

@@ -1,0 +1,106 @@
+"""What tests in a real browser share: start Chromium, log in, note what goes wrong, measure accessibility."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, Page
+
+DESKTOP, PHONE = 1440, 390
+HEIGHTS = {DESKTOP: 1000, PHONE: 844}
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+# The policy is also reported where the browser would stay silent.
+REPORT_VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", function (e) {
+  console.error("CSP " + e.violatedDirective + " " + e.blockedURI + " " + e.sourceFile + ":" + e.lineNumber);
+});
+"""
+# A frame in a sandbox is a document of its own: a mail is judged by tests of its own.
+AXE = """async tags => {
+  const result = await axe.run(document, {runOnly: {type: "tag", values: tags}, iframes: false});
+  return result.violations.map(v => v.id + ": " + v.nodes.map(n => n.target.join(" ")).join(", "));
+}"""
+
+
+@dataclass
+class Watched:
+    """A page and everything it complained about."""
+
+    page: Page
+    base: str
+    complaints: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+    def listen(self) -> None:
+        """Note errors of scripts and of the policy, failed answers and requests to other hosts."""
+        self.page.add_init_script(REPORT_VIOLATIONS)
+        self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self._check_host(request.url))
+
+    def _check_host(self, url: str) -> None:
+        if urlsplit(url).scheme in {"http", "https"} and not url.startswith(self.base):
+            self.foreign.append(url)
+
+    def open(self, path: str) -> None:
+        """Go to a page of the app and wait until it is quiet."""
+        self.page.goto(self.base + path)
+        self.page.wait_for_load_state("networkidle")
+
+    def axe(self) -> list[str]:
+        """Return the accessibility rules that the page breaks, each with the elements that break it."""
+        source = Path(settings.NODE_MODULES) / "axe-core" / "axe.min.js"
+        self.page.evaluate(source.read_text())
+        return self.page.evaluate(AXE, WCAG)
+
+    def overflow(self) -> int:
+        """Return by how many pixels the page scrolls sideways."""
+        return self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+    def check(self) -> None:
+        """Assert the definition of done of a page: quiet, at home, not too wide, usable by everybody."""
+        assert self.complaints == []
+        assert self.foreign == []
+        assert self.overflow() <= 0
+        assert self.axe() == []
+
+
+Visit = Callable[..., Watched]
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Start the Chromium of the machine: nothing is downloaded for a test."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return {**browser_type_launch_args, "executable_path": found, "args": ["--no-sandbox"]}
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: Any) -> Iterator[Visit]:
+    """Open a page as a user: visit("/", admin, width=PHONE, theme="dark")."""
+    contexts = []
+
+    def open_page(path: str, user: Any = None, *, width: int = DESKTOP, theme: str = "light") -> Watched:
+        context = browser.new_context(
+            viewport={"width": width, "height": HEIGHTS[width]}, color_scheme=theme, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        if user is not None:
+            client = Client()
+            client.force_login(user)
+            cookie = client.cookies[settings.SESSION_COOKIE_NAME]
+            context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": live_server.url}])
+        watched = Watched(context.new_page(), live_server.url)
+        watched.listen()
+        watched.open(path)
+        return watched
+
+    yield open_page
+    for context in contexts:
+        context.close()
