@@ -34,12 +34,15 @@ class TrainingRun(models.Model):
     n_products = models.PositiveIntegerField(default=0)
     # Events of each kind that the run learnt from: {"purchase": n, "email_click": n, ...}.
     n_events = models.JSONField(default=dict, blank=True)
-    # {"ndcg": {"value", "low", "high"}, "precision": …, "recall": …, "f1": …, "coverage": …, "n_test_shoppers": n, "k": 10}
+    # {"ndcg": {"value", "low", "high"}, "precision": …, "recall": …, "f1": …, "coverage", "n_test_shoppers", "k",
+    #  "against": {algorithm: {"value", "low", "high"}}} with the paired difference in NDCG to other algorithms.
     metrics = models.JSONField(default=dict, blank=True)
     artefact = models.CharField(max_length=255, blank=True)
     artefact_sha256 = models.CharField(max_length=64, blank=True)
     reason = models.CharField(max_length=500, blank=True)
     error = models.CharField(max_length=500, blank=True)
+    # How often a worker began it; after three it is given up.
+    tries = models.PositiveSmallIntegerField(default=0)
     seconds = models.FloatField(null=True, blank=True)
     peak_mb = models.FloatField(null=True, blank=True)
     demo = models.BooleanField(default=False)
