@@ -1,0 +1,94 @@
+"""Fitted models as plain arrays in one .npz file; no pickle, so that loading can't run anything."""
+
+import hashlib
+import io
+import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils.translation import gettext as _
+
+from mailai.errors import ArtefactError
+from recommender.core.algorithms import create
+from recommender.core.base import Recommender
+from recommender.core.interactions import IdMap
+from recommender.core.popular import MostPopular
+from recommender.models import TrainingRun
+
+FOLDER = "artefacts"
+MODEL, POPULAR = "model.", "popular."
+# The one that serves and one to compare with; at a million shoppers each holds about 300 MB.
+LOADED = 2
+# Files of runs that never served, for each algorithm.
+KEPT = 5
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A fitted model, most popular beside it for who gets nothing personal, and which id each row and column is."""
+
+    model: Recommender
+    popular: MostPopular
+    shoppers: IdMap
+    products: IdMap
+
+
+def save(run: TrainingRun, artefact: Artefact) -> tuple[str, str]:
+    """Write the arrays through Django's storage and return (name, SHA-256); nothing is ever overwritten."""
+    arrays = {MODEL + name: array for name, array in artefact.model.to_arrays().items()}
+    arrays |= {POPULAR + name: array for name, array in artefact.popular.to_arrays().items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, shoppers=artefact.shoppers.ids, products=artefact.products.ids, **arrays)
+    content = buffer.getvalue()
+    name = default_storage.save(f"{FOLDER}/{run.uuid}.npz", ContentFile(content))
+    return name, hashlib.sha256(content).hexdigest()
+
+
+def prune(algorithm: str) -> None:
+    """Delete the files of old runs of an algorithm; what ever served stays, so that it can serve again."""
+    runs = TrainingRun.objects.filter(algorithm=algorithm, championships=None).exclude(artefact="").order_by("-id")
+    for run in runs[KEPT:]:
+        TrainingRun.objects.filter(pk=run.pk).update(artefact="")
+        default_storage.delete(run.artefact)
+
+
+def load(run: TrainingRun) -> Artefact:
+    """Return the model of a run; read once per process.
+
+    Raises
+    ------
+    ArtefactError : the file is missing, truncated or not the one that training wrote.
+    """
+    return _load(run.artefact, run.artefact_sha256, run.algorithm, tuple(sorted(_model_params(run).items())))
+
+
+def _model_params(run: TrainingRun) -> dict[str, float]:
+    return dict(run.params.get("model", {}))
+
+
+@lru_cache(maxsize=LOADED)
+def _load(name: str, sha256: str, algorithm: str, params: tuple[tuple[str, float], ...]) -> Artefact:
+    if not name:
+        raise ArtefactError(_("The file of this model was cleared away. Train again."))
+    try:
+        with default_storage.open(name) as file:
+            content = file.read()
+    except (OSError, ValueError) as error:
+        raise ArtefactError(_("The file of this model is missing. Train again.")) from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ArtefactError(_("The file of this model was changed since training. It is not used; train again."))
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+        model = create(algorithm, dict(params)).load_arrays(_below(arrays, MODEL))
+        popular = MostPopular().load_arrays(_below(arrays, POPULAR))
+        return Artefact(model, popular, IdMap(arrays["shoppers"]), IdMap(arrays["products"]))
+    except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
+        raise ArtefactError(_("The file of this model can't be read. Train again.")) from error
+
+
+def _below(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -1,0 +1,162 @@
+"""All reads of the recommender that span rows."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from django.db.models import Case, Count, Exists, F, Func, IntegerField, OuterRef, Q, QuerySet, Value, When
+
+from behaviour.models import Consent, ConsentState, Event, Product, Shopper
+from recommender.core.interactions import KINDS, LIKED_STARS
+from recommender.models import Champion, TrainingRun
+
+READ_CHUNK = 50_000
+# Shoppers of one "id in (…)" list.
+ID_CHUNK = 2_000
+POPULAR_DAYS = 30
+SECONDS_A_DAY = 86_400.0
+Beat = Callable[[], None]
+
+
+class Epoch(Func):
+    """Seconds since 1970-01-01 UTC, worked out by the database: 400,000 Python datetimes take seconds to make."""
+
+    output_field = IntegerField()
+
+    # Four signs: one pair is eaten by the template, the other by the driver's placeholders.
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(
+            compiler, connection, template="CAST(strftime('%%%%s', %(expressions)s) AS INTEGER)", **context
+        )
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(
+            compiler, connection, template="CAST(EXTRACT(EPOCH FROM %(expressions)s) AS BIGINT)", **context
+        )
+
+
+def telling_events() -> "QuerySet[Event]":
+    """Return the events that say something about liking a product."""
+    liked = ~Q(kind="rating") | Q(amount__gte=LIKED_STARS)
+    return Event.objects.filter(liked, kind__in=KINDS, product__isnull=False)
+
+
+def event_columns(events: "QuerySet[Event]", beat: Beat = lambda: None) -> np.ndarray:
+    """Return int64 of shape (n_events, 4): shopper id, product id, index into KINDS, seconds since 1970.
+
+    Read in chunks of 50,000 rows into arrays, so that only numbers stay: 32 bytes an event.
+    """
+    code = Case(*[When(kind=kind, then=Value(i)) for i, kind in enumerate(KINDS)], output_field=IntegerField())
+    rows = events.order_by().values_list("shopper_id", "product_id", code, Epoch(F("at")))
+    parts = []
+    for chunk in _chunks(rows.iterator(chunk_size=READ_CHUNK), READ_CHUNK):
+        parts.append(np.array(chunk, np.int64))
+        beat()
+    return np.concatenate(parts) if parts else np.empty((0, 4), np.int64)
+
+
+def shopper_events(shopper_ids: Collection[int], at: datetime) -> np.ndarray:
+    """Return the columns of ``event_columns`` for some shoppers, up to a moment: a decision sees nothing newer."""
+    events = telling_events().filter(at__lte=at)
+    parts = [event_columns(events.filter(shopper__in=ids)) for ids in _chunks(shopper_ids, ID_CHUNK)]
+    return np.concatenate(parts) if parts else np.empty((0, 4), np.int64)
+
+
+def sellable_products() -> np.ndarray:
+    """Return the ids of what a mail may show: active, in stock (or not counted), with a picture."""
+    in_stock = Q(stock__isnull=True) | Q(stock__gt=0)
+    rows = Product.objects.filter(in_stock, active=True).exclude(image="").order_by("id")
+    return np.array(list(rows.values_list("id", flat=True)), np.int64)
+
+
+def recent_buyers(product_ids: Collection[int], at: datetime, days: int = POPULAR_DAYS) -> dict[int, int]:
+    """Count the distinct shoppers who ordered each product in the days before a moment."""
+    orders = Event.objects.filter(
+        kind="purchase", at__gt=at - timedelta(days=days), at__lte=at, product__in=product_ids
+    )
+    return dict(orders.order_by().values_list("product_id").annotate(n=Count("shopper", distinct=True)))
+
+
+def best_sellers(at: datetime, sellable: Collection[int], n: int) -> list[tuple[int, int]]:
+    """Return (product id, distinct buyers) of the most ordered products, for when no model can serve.
+
+    The last 30 days; a shop that sold nothing in them is asked for all its orders.
+    """
+    orders = Event.objects.filter(kind="purchase", at__lte=at, product__isnull=False)
+    for window in (orders.filter(at__gt=at - timedelta(days=POPULAR_DAYS)), orders):
+        rows = window.order_by().values_list("product_id").annotate(n=Count("shopper", distinct=True))
+        found = [row for row in rows.order_by("-n", "product_id") if row[0] in sellable]
+        if found:
+            return found[:n]
+    return []
+
+
+def profiling_refused(shopper_ids: Collection[int]) -> set[int]:
+    """Return who said no to personal picks; the newest statement counts."""
+    refused: set[int] = set()
+    for ids in _chunks(shopper_ids, ID_CHUNK):
+        rows = Consent.objects.filter(purpose=Consent.Purpose.PROFILING, shopper__in=ids).order_by("at", "id")
+        newest = dict(rows.values_list("shopper_id", "state"))
+        refused |= {shopper for shopper, state in newest.items() if state == ConsentState.WITHDRAWN}
+    return refused
+
+
+def product_names(product_ids: Collection[int]) -> dict[int, str]:
+    """Return what each product is called."""
+    return {p.pk: str(p) for ids in _chunks(product_ids, ID_CHUNK) for p in Product.objects.filter(pk__in=ids)}
+
+
+def behaviour_is_demo() -> bool:
+    """Say whether demo shoppers are in the data."""
+    return Shopper.objects.filter(demo=True).exists()
+
+
+def serving_run() -> TrainingRun | None:
+    """Return the run that picks the products, None before the first training."""
+    newest = Champion.objects.select_related("run").first()
+    return newest.run if newest else None
+
+
+def earlier_champions(n: int = 5) -> list[TrainingRun]:
+    """Return the runs that served, newest first, each once."""
+    runs: dict[int, TrainingRun] = {}
+    for champion in Champion.objects.select_related("run")[: n * 4]:
+        runs.setdefault(champion.run_id, champion.run)
+    return list(runs.values())[:n]
+
+
+def leaderboard() -> list[TrainingRun]:
+    """Return the newest finished run of each algorithm, and the live one, best first."""
+    newest = {run.algorithm: run for run in TrainingRun.objects.filter(state=TrainingRun.State.DONE).order_by("id")}
+    live = serving_run()
+    runs = {run.pk: run for run in [*newest.values(), *([live] if live else [])]}
+    return sorted(runs.values(), key=lambda run: (-run.metrics.get("ndcg", {}).get("value", 0.0), run.pk))
+
+
+def unfinished_runs() -> "QuerySet[TrainingRun]":
+    """Return what waits or trains."""
+    return TrainingRun.objects.filter(state__in=(TrainingRun.State.QUEUED, TrainingRun.State.RUNNING)).order_by("id")
+
+
+def training_material() -> dict[str, int]:
+    """Count what a training could learn from: events of each telling kind with a product."""
+    rows = Event.objects.filter(kind__in=KINDS, product__isnull=False).order_by().values_list("kind")
+    return dict(rows.annotate(n=Count("id")))
+
+
+def shoppers_to_try(words: str) -> "QuerySet[Shopper]":
+    """Return shoppers with something to learn from whose pseudonym begins with the words."""
+    shoppers = Shopper.objects.filter(Exists(Event.objects.filter(shopper=OuterRef("pk"), kind="purchase")))
+    return shoppers.filter(pseudonym__istartswith=words.strip()) if words.strip() else shoppers
+
+
+def _chunks(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    part: list[Any] = []
+    for row in rows:
+        part.append(row)
+        if len(part) == size:
+            yield part
+            part = []
+    if part:
+        yield part

@@ -1,0 +1,25 @@
+"""Celery entrances of the recommender."""
+
+from celery import shared_task
+
+from recommender import services
+
+
+@shared_task(acks_late=True)
+def train(run_id: int) -> None:
+    """Train one run. Run twice, it trains once."""
+    services.train(run_id)
+
+
+@shared_task
+def sweep_training() -> None:
+    """Start what waits: a lost message, or a worker that died, delays a training and never loses it."""
+    for run_id in services.sweep():
+        train.delay(run_id)
+
+
+@shared_task
+def request_nightly_training() -> None:
+    """Train on what happened since the last time."""
+    for run_id in services.request_nightly_training():
+        train.delay(run_id)

@@ -1,0 +1,349 @@
+"""Training, promotion, serving, through the doors."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from django.core.files.storage import default_storage
+from django.core.management import call_command
+from django.utils import timezone
+
+from behaviour import consent
+from behaviour.models import Event, Product, Shopper
+from mailai.accounts.models import AuditEntry
+from mailai.errors import ArtefactError, InputError, StateError
+from recommender import artefacts, queries, services, tasks
+from recommender.models import Champion, TrainingRun
+from recommender.picks import Pick
+from recommender.reasons import reason_texts, reasons_for
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+N_TASTES, N_PRODUCTS = 4, 10
+
+
+@pytest.fixture
+def tastes(db):
+    """Eighty shoppers of four tastes; each buys from the ten products of her taste, month after month."""
+    rng = np.random.default_rng(7)
+    products = [
+        Product(sku=f"p{i}", name=f"Product {i}", image="products/a.png", price=5) for i in range(N_TASTES * N_PRODUCTS)
+    ]
+    products = Product.objects.bulk_create(products)
+    shoppers = Shopper.objects.bulk_create([Shopper(external_id=f"s{i}") for i in range(80)])
+    events = []
+    for number, shopper in enumerate(shoppers):
+        taste = number % N_TASTES
+        for day in range(100, 0, -10):
+            own = products[taste * N_PRODUCTS + int(rng.integers(N_PRODUCTS))]
+            at = NOW - timedelta(days=day)
+            events.append(Event(shopper=shopper, product=own, kind="purchase", at=at, dedupe_key=uuid4()))
+    Event.objects.bulk_create(events)
+    return {"shoppers": shoppers, "products": products}
+
+
+def train_all():
+    services.request_training()
+    return [services.train(run_id) for run_id in services.waiting_runs()]
+
+
+def test_both_algorithms_are_trained_and_the_better_one_serves(tastes):
+    popular, personal = train_all()
+    assert (popular.algorithm, personal.algorithm) == ("popular", "user_based")
+    assert personal.state == "done"
+    assert personal.metrics["ndcg"]["value"] > popular.metrics["ndcg"]["value"]
+    assert personal.metrics["against"]["popular"]["low"] > 0
+    assert personal.n_events == {"purchase": 800}
+    assert (personal.n_shoppers, personal.n_products) == (80, 40)
+    assert services.champion() == personal
+    assert [champion.run for champion in Champion.objects.all()] == [personal, popular]
+
+
+def test_one_that_does_not_beat_most_popular_is_refused(db, make_shopper, make_product, make_event):
+    rng = np.random.default_rng(5)
+    products = [make_product() for _ in range(30)]
+    for _ in range(40):
+        shopper = make_shopper()
+        for day in range(60, 0, -6):
+            make_event(shopper, at=NOW - timedelta(days=day), product=products[int(rng.integers(30))])
+    popular, personal = train_all()
+    assert services.champion() == popular
+    assert personal.state == "done"
+    assert personal.reason.startswith("Refused")
+
+
+def test_with_few_shoppers_most_popular_serves(make_shopper, make_product, make_event):
+    shopper, product = make_shopper(), make_product()
+    make_event(shopper, product=product, at=NOW - timedelta(days=3))
+    popular, personal = train_all()
+    assert services.champion() == popular
+    assert "0 shoppers could be tested" in personal.reason
+    other = make_shopper()
+    assert [pick.product_id for pick in services.top_products([other.pk], 3)[other.pk]] == [product.pk]
+
+
+def test_newer_data_replaces_the_same_model(tastes):
+    train_all()
+    again = train_all()[1]
+    assert services.champion() == again
+    assert "newer data" in again.reason
+
+
+def test_picks_are_of_her_taste_new_to_her_and_sellable(tastes):
+    train_all()
+    shoppers, products = tastes["shoppers"], tastes["products"]
+    gone = products[0]
+    Product.objects.filter(pk=gone.pk).update(stock=0)
+    Product.objects.filter(pk=products[1].pk).update(active=False)
+    Product.objects.filter(pk=products[2].pk).update(image="")
+    picks = services.top_products([s.pk for s in shoppers], 5)
+    shown = {pick.product_id for row in picks.values() for pick in row}
+    assert not shown & {products[0].pk, products[1].pk, products[2].pk}
+    for number, shopper in enumerate(shoppers):
+        bought = set(Event.objects.filter(shopper=shopper).values_list("product_id", flat=True))
+        row = picks[shopper.pk]
+        assert len({pick.product_id for pick in row}) == len(row) == 5
+        assert not bought & {pick.product_id for pick in row}
+        taste = {p.pk for p in products[number % 4 * 10 : number % 4 * 10 + 10]}
+        personal = [pick for pick in row if pick.level == "personal"]
+        assert {pick.product_id for pick in personal} <= taste
+        # The ladder: everything personal stands before everything popular.
+        assert [pick.level for pick in row] == sorted((pick.level for pick in row))
+
+
+def test_reasons_name_a_product_that_she_bought(tastes):
+    train_all()
+    shopper = tastes["shoppers"][0]
+    pick = services.top_products([shopper.pk], 1)[shopper.pk][0]
+    because = pick.because
+    assert because["kind"] == "neighbours"
+    named = because["products"][0]
+    assert Event.objects.filter(shopper=shopper, product=named, kind="purchase").exists()
+    both = Shopper.objects.filter(events__product=named).filter(events__product=pick.product_id).exclude(pk=shopper.pk)
+    assert 0 < because["n"] <= both.distinct().count()
+    name = Product.objects.get(pk=named).name
+    assert reason_texts([pick])[0] == f"Shoppers who bought {name}, like you, also bought it"
+    assert Pick.from_json(json.loads(json.dumps(pick.to_json()))) == pick
+
+
+def test_without_the_evidence_the_pick_ranks_lower(tastes):
+    train_all()
+    shopper = tastes["shoppers"][0]
+    before = services.top_products([shopper.pk], 40)[shopper.pk]
+    pick = before[0]
+    for product in pick.because["products"]:
+        Event.objects.filter(shopper=shopper, product=product).delete()
+    after = services.top_products([shopper.pk], 40)[shopper.pk]
+    left = [other.score for other in after if other.product_id == pick.product_id]
+    assert not left or left[0] < pick.score
+
+
+def test_newest_events_count_without_a_new_training(tastes, make_shopper, make_event):
+    train_all()
+    newcomer = make_shopper()
+    assert {pick.level for pick in services.top_products([newcomer.pk], 3)[newcomer.pk]} == {"popular"}
+    at = timezone.now()
+    make_event(newcomer, product=tastes["products"][11], at=at)
+    picks = services.top_products([newcomer.pk], 3)[newcomer.pk]
+    assert picks[0].level == "personal"
+    assert picks[0].product_id in {p.pk for p in tastes["products"][10:20]}
+    # A decision sees nothing newer than itself.
+    earlier = services.top_products([newcomer.pk], 3, at=at - timedelta(hours=1))[newcomer.pk]
+    assert {pick.level for pick in earlier} == {"popular"}
+
+
+def test_popular_reasons_count_true_buyers_of_the_last_30_days(tastes, make_shopper):
+    train_all()
+    newcomer = make_shopper()
+    pick = services.top_products([newcomer.pk], 1)[newcomer.pk][0]
+    since = timezone.now() - timedelta(days=30)
+    n = Event.objects.filter(product=pick.product_id, at__gt=since).values("shopper").distinct().count()
+    assert pick.because == {"kind": "popular", "n": n, "days": 30}
+    assert reason_texts([pick]) == [f"Ordered by {n} shoppers in the last 30 days"]
+
+
+def test_who_refused_personal_picks_gets_popular_ones(tastes):
+    train_all()
+    shopper = tastes["shoppers"][0]
+    consent.withdraw([shopper.pk], purpose="profiling", source="test", at=timezone.now())
+    assert {pick.level for pick in services.top_products([shopper.pk], 3)[shopper.pk]} == {"popular"}
+
+
+def test_without_a_model_best_sellers_serve(tastes):
+    shopper = tastes["shoppers"][0]
+    picks = services.top_products([shopper.pk], 3)[shopper.pk]
+    assert len(picks) == 3
+    assert {pick.level for pick in picks} == {"popular"}
+    assert services.top_products([], 3) == {}
+
+
+def test_a_batch_needs_as_many_queries_as_one_shopper(tastes, django_assert_max_num_queries):
+    train_all()
+    ids = [shopper.pk for shopper in tastes["shoppers"]]
+    services.top_products(ids[:1], 4)
+    with django_assert_max_num_queries(6):
+        services.top_products(ids, 4)
+    with django_assert_max_num_queries(1):
+        reasons_for(services_picks := {1: [Pick(1, 1.0, "personal", {"kind": "neighbours", "n": 2, "products": [1]})]})
+    assert services_picks
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-10], lambda content: b"x" + content[1:], None])
+def test_a_damaged_file_is_refused_and_the_last_good_model_serves(tastes, damage):
+    first = train_all()[1]
+    second = train_all()[1]
+    path = default_storage.path(second.artefact)
+    with open(path, "rb") as file:
+        content = file.read()
+    default_storage.delete(second.artefact)
+    if damage:
+        with open(path, "wb") as file:
+            file.write(damage(content))
+    with pytest.raises(ArtefactError):
+        artefacts.load(second)
+    shopper = tastes["shoppers"][0].pk
+    assert services.top_products([shopper], 3) == services.top_products([shopper], 3, run=first)
+
+
+def test_a_later_training_counts_the_clicks_in_emails(tastes, make_event):
+    train_all()
+    make_event(tastes["shoppers"][0], "email_click", product=tastes["products"][3], at=NOW)
+    assert train_all()[1].n_events == {"purchase": 800, "email_click": 1}
+
+
+def test_a_task_run_twice_trains_once(tastes):
+    run = services.request_training("popular")
+    tasks.train(run.pk)
+    run.refresh_from_db()
+    finished = run.finished_at
+    tasks.train(run.pk)
+    run.refresh_from_db()
+    assert run.finished_at == finished
+    assert run.tries == 1
+    assert Champion.objects.count() == 1
+
+
+def test_asking_twice_queues_once(tastes):
+    first, second = services.request_training(), services.request_training()
+    assert first == second
+    assert len(services.waiting_runs()) == 2
+    assert AuditEntry.objects.filter(action="recommender.train").count() == 2
+
+
+def test_a_dead_worker_is_replaced_and_after_three_tries_given_up(tastes):
+    run = services.request_training("popular")
+    old = timezone.now() - timedelta(minutes=10)
+    for tries in (1, 2):
+        TrainingRun.objects.filter(pk=run.pk).update(state="running", heartbeat_at=old, started_at=old, tries=tries)
+        assert services.sweep() == [run.pk]
+    TrainingRun.objects.filter(pk=run.pk).update(state="running", heartbeat_at=old, started_at=old, tries=3)
+    assert services.sweep() == []
+    run.refresh_from_db()
+    assert run.state == "failed"
+    assert "3 times" in run.error
+
+
+def test_the_sweep_trains_what_was_queued_and_runs_twice(tastes):
+    services.request_training("popular")
+    tasks.sweep_training()
+    tasks.sweep_training()
+    assert TrainingRun.objects.get().state == "done"
+
+
+def test_the_night_trains_only_when_something_happened(tastes, make_event):
+    tasks.request_nightly_training()
+    assert TrainingRun.objects.filter(state="done").count() == 2
+    tasks.request_nightly_training()
+    assert TrainingRun.objects.count() == 2
+    make_event(tastes["shoppers"][0], product=tastes["products"][3], at=NOW)
+    tasks.request_nightly_training()
+    assert TrainingRun.objects.count() == 4
+
+
+def test_a_crash_leaves_a_sentence_and_the_last_model(tastes, monkeypatch):
+    good = train_all()[1]
+    monkeypatch.setattr(artefacts, "save", lambda *_: 1 / 0)
+    runs = train_all()
+    assert {run.state for run in runs} == {"failed"}
+    assert "goes on serving" in runs[0].error
+    assert services.champion() == good
+
+
+def test_a_person_may_choose_another_model(tastes, admin):
+    popular, personal = train_all()
+    services.promote(popular, admin, "to compare")
+    assert services.champion() == popular
+    assert AuditEntry.objects.get(action="recommender.promote").reason == "to compare"
+    with pytest.raises(StateError, match="live already"):
+        services.promote(popular, admin, "")
+
+
+def test_nothing_to_learn_from_is_said(db):
+    with pytest.raises(StateError, match="Upload orders first"):
+        services.request_training()
+    with pytest.raises(InputError, match="There is no algorithm"):
+        services.request_training("magic")
+    assert services.request_nightly_training() == []
+
+
+def test_the_train_command_answers_with_the_winner(tastes, capsys):
+    call_command("train", "--json")
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["algorithm"] == "user_based"
+    assert answer["champion"] is True
+    assert answer["metrics"]["ndcg"]["low"] < answer["metrics"]["ndcg"]["high"]
+
+
+def test_a_spent_budget_begins_no_further_model(tastes, capsys):
+    call_command("train", "--budget", "0", "--json")
+    assert json.loads(capsys.readouterr().out)["algorithm"] == "popular"
+    assert TrainingRun.objects.get(algorithm="user_based").state == "failed"
+
+
+def test_the_demo_flag_follows_the_data(tastes, make_shopper):
+    assert train_all()[0].demo is False
+    make_shopper(demo=True)
+    assert train_all()[0].demo is True
+    assert queries.behaviour_is_demo()
+
+
+CSV = """user_id,item_id,event,timestamp
+a,x,purchase,2026-01-01 10:00:00
+a,y,purchase,2026-01-02 10:00:00
+b,x,purchase,2026-01-02 11:00:00
+b,y,purchase,2026-01-03 11:00:00
+a,z,purchase,2026-01-11 10:00:00
+b,z,view,2026-01-11 10:00:00
+"""
+
+
+def test_evaluate_leaves_the_database_alone(tmp_path, capsys):
+    path = tmp_path / "events.csv"
+    path.write_text(CSV)
+    call_command("evaluate", str(path), "--json")
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["shoppers"] == 2
+    assert answer["test_shoppers"] == 1
+    assert {row["name"] for row in answer["algorithms"]} == {"popular", "user_based"}
+    assert {"ndcg", "ndcg_low", "ndcg_high", "precision", "recall", "f1", "coverage"} <= answer["algorithms"][0].keys()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "There is no file"),
+        ("", "can't be read"),
+        ("a,b\n1,2\n", "no column user_id"),
+        ("user_id,item_id,event,timestamp\na,x,search,2026-01-01\n", "no event that says"),
+        ("user_id,item_id,event,timestamp\na,x,purchase,soon\n", "neither a time"),
+        ("user_id,item_id,event,timestamp\na,x,purchase,2026-01-01\n", "No shopper has two products"),
+    ],
+)
+def test_a_file_that_can_not_be_scored_gives_a_sentence(tmp_path, capsys, content, sentence):
+    path = tmp_path / "events.csv"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(SystemExit):
+        call_command("evaluate", str(path), "--json")
+    assert sentence in json.loads(capsys.readouterr().out)["error"]
