@@ -1,6 +1,12 @@
 """Addresses of this app."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from behaviour import demo_views
 
 app_name = "behaviour"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("demo/load/", demo_views.load_demo, name="load_demo"),
+    path("demo/remove/", demo_views.remove_demo, name="remove_demo"),
+    path("demo-shop/<slug:sku>/", demo_views.product, name="demo_product"),
+]

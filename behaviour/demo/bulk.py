@@ -22,7 +22,8 @@ def insert(model: type[models.Model], columns: dict[str, Sequence[Any]], *, batc
     n_rows = len(next(iter(columns.values())))
     for start in range(0, n_rows, batch):
         parts = [
-            _adapted(field, values[start : start + batch]) for field, values in zip(fields, columns.values(), strict=True)
+            _adapted(field, values[start : start + batch])
+            for field, values in zip(fields, columns.values(), strict=True)
         ]
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.executemany(sql, list(zip(*parts, strict=True)))

@@ -8,9 +8,9 @@ from hashlib import sha256
 from behaviour.demo import source
 
 FALLBACK_ICON = "gift"
-SMALL_WORDS = frozenset("a an and as at for from i in it of on or the to up with".split()) - {"i"}
+SMALL_WORDS = {"a", "an", "and", "as", "at", "for", "from", "in", "it", "of", "on", "or", "the", "to", "up", "with"}
 # Not things one can put on a shelf.
-SERVICES = re.compile(r"\b(CARRIAGE|PACKING CHARGE|HIGH RESOLUTION IMAGE)\b", re.IGNORECASE)
+SERVICES = re.compile(r"\b(NEXT DAY CARRIAGE|PACKING CHARGE|HIGH RESOLUTION IMAGE)\b", re.IGNORECASE)
 
 # Words of a name that decide the ground of its picture, first found first.
 COLOUR_WORDS = {
@@ -38,7 +38,9 @@ class Look:
 def look(description: str) -> Look:
     """Work out how a product of the ledger looks in the shop."""
     words = re.sub(r"[\s,.\"+()]+", " ", description.upper()).strip()
-    category, icon = next(((path, icon) for path, icon, pattern in _rules() if pattern.search(words)), ("", FALLBACK_ICON))
+    category, icon = next(
+        ((path, icon) for path, icon, pattern in _rules() if pattern.search(words)), ("", FALLBACK_ICON)
+    )
     ground = next((COLOUR_WORDS[word] for word in words.split() if word in COLOUR_WORDS), None)
     return Look(
         readable(description), category, icon, ground or _any_ground(category + icon), not SERVICES.search(description)

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 DATA = Path(__file__).resolve().parent.parent / "demo_data"
 ZONE = "Europe/London"
+N_LINES = 391_150
 
 
 @dataclass(frozen=True)
