@@ -60,6 +60,11 @@ class ProfileRefresh(models.Model):
     """How far profiles have read the events (row 1)."""
 
     last_event_id = models.BigIntegerField(default=0)
+    last_shopper_id = models.BigIntegerField(default=0)
+    # Fewer than this: shoppers were removed, and with them their place in the quintiles.
+    n_shoppers = models.BigIntegerField(default=0)
+    # Renewed with every batch by the one process that refreshes; null while nobody does.
+    claimed_at = models.DateTimeField(null=True, blank=True)
     refreshed_at = models.DateTimeField(null=True, blank=True)
     full_at = models.DateTimeField(null=True, blank=True)
 
@@ -75,7 +80,9 @@ class Segment(models.Model):
     description = models.CharField(max_length=300, blank=True)
     rule = models.JSONField()
     demo = models.BooleanField(default=False)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 

@@ -1,0 +1,233 @@
+"""All that profiles and segments read over many rows."""
+
+import difflib
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
+from django.db.models.functions import Abs
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from behaviour import consent
+from behaviour.models import Event, Product, Shop, Shopper, Upload
+from mailai.errors import InputError
+from segments import rules
+from segments.models import Profile, ProfileRefresh, Segment, SegmentSize
+
+logger = logging.getLogger(__name__)
+BATCH = 2000
+# A prime, so that the shuffle meets every rest.
+SHUFFLE = 1_000_003
+# On PostgreSQL an event with a lower id can become visible after one with a higher id; so the last ids are read again.
+OVERLAP = 5000
+PURCHASES = Q(kind=Event.Kind.PURCHASE)
+REFUNDS = Q(kind=Event.Kind.REFUND)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Where the windows of 90 and 365 days begin: at the midnight of the shop's today minus so many days.
+
+    Counted from midnight, a profile says the same all day long, however often it is refreshed.
+    """
+
+    now: datetime
+    today: datetime
+    since_90d: datetime
+    since_365d: datetime
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How many a rule finds, how many of them may be mailed, and why the others may not."""
+
+    count: int
+    mailable: int
+    excluded: dict[str, int]
+    seconds: float
+
+
+def windows(now: datetime | None = None) -> Windows:
+    """Return the windows as of a moment."""
+    now = now or timezone.now()
+    midnight = now.astimezone(Shop.current().zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Windows(now, midnight, midnight - timedelta(days=90), midnight - timedelta(days=365))
+
+
+def reach(rule: Any, now: datetime | None = None) -> Reach:
+    """Count who fits the rule, per reason why not mailable; one grouped query."""
+    started = time.perf_counter()
+    counts = consent.exclusion_counts(rules.matching(rule, now))
+    mailable = counts.pop("", 0)
+    return Reach(mailable + sum(counts.values()), mailable, counts, round(time.perf_counter() - started, 3))
+
+
+def changed_shoppers(progress: ProfileRefresh) -> list[int]:
+    """Return the shoppers with events that were not read yet, and those who are new; two queries."""
+    since = Q(pk__gt=progress.last_event_id - OVERLAP)
+    with_events = set(Event.objects.filter(since).order_by().values_list("shopper_id", flat=True).distinct())
+    new = Shopper.objects.filter(pk__gt=progress.last_shopper_id).values_list("pk", flat=True)
+    return sorted(with_events.union(new))
+
+
+def shopper_batches(size: int = BATCH) -> Iterator[list[int]]:
+    """Walk all shoppers by id."""
+    last = 0
+    while batch := list(Shopper.objects.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:size]):
+        yield batch
+        last = batch[-1]
+
+
+def must_rebuild(progress: ProfileRefresh, today: datetime) -> bool:
+    """Say whether something changed that new event ids don't show: a new day, an undone upload, changed products."""
+    if progress.full_at is None or progress.refreshed_at is None or progress.full_at < today:
+        return True
+    changed = Q(state=Upload.State.UNDONE) | Q(kind=Upload.Kind.PRODUCTS, state=Upload.State.DONE)
+    return Upload.objects.filter(changed, finished_at__gte=progress.refreshed_at).exists()
+
+
+def order_lines(shopper_ids: Sequence[int]) -> pd.DataFrame:
+    """Return what a batch of shoppers bought, per order and category; two grouped queries.
+
+    Lines without an order reference are one order per day of the shop.
+    """
+    bought = Event.objects.filter(PURCHASES, shopper_id__in=shopper_ids).order_by()
+    columns = {"first": Min("at"), "money": Sum("amount"), "n": Sum("quantity")}
+    keyed = bought.exclude(order_ref="").values("shopper_id", "product__category", "order_ref").annotate(**columns)
+    loose = bought.filter(order_ref="").values("shopper_id", "product__category", "at").annotate(**columns)
+    zone = Shop.current().zone
+    rows = [(*_line(row), f"r{row['order_ref']}") for row in keyed.iterator()]
+    rows += [(*_line(row), f"d{row['at'].astimezone(zone):%Y-%m-%d}") for row in loose.iterator()]
+    lines = pd.DataFrame(rows, columns=["shopper", "category", "at", "amount", "quantity", "order"])
+    # The sums below don't depend on the order in which the database gave the rows.
+    return lines.sort_values(["shopper", "at", "order", "category"]).reset_index(drop=True)
+
+
+def _line(row: dict[str, Any]) -> tuple[int, str, float, float, float]:
+    money = None if row["money"] is None else float(row["money"])
+    return (
+        row["shopper_id"], row["product__category"] or "", row["first"].timestamp(),
+        float("nan") if money is None else money, float(row["n"] or 0),
+    )  # fmt: skip
+
+
+def event_figures(shopper_ids: Sequence[int], within: Windows) -> list[dict[str, Any]]:
+    """Return refunds, products, opens, clicks and last times of a batch of shoppers; one grouped query."""
+    opened, clicked = Q(kind=Event.Kind.EMAIL_OPEN), Q(kind=Event.Kind.EMAIL_CLICK)
+    recent_90d, recent_365d = Q(at__gte=within.since_90d), Q(at__gte=within.since_365d)
+    return list(
+        Event.objects.filter(shopper_id__in=shopper_ids)
+        .order_by()
+        .values("shopper_id")
+        .annotate(
+            refunded=Sum(Abs("amount"), filter=REFUNDS),
+            refunded_365d=Sum(Abs("amount"), filter=REFUNDS & recent_365d),
+            products=Count("product_id", filter=PURCHASES, distinct=True),
+            last_event=Max("at"),
+            opens_90d=Count("pk", filter=opened & recent_90d),
+            clicks_90d=Count("pk", filter=clicked & recent_90d),
+            last_open=Max("at", filter=opened),
+            last_click=Max("at", filter=clicked),
+        )
+    )
+
+
+def scoring_frame() -> pd.DataFrame:
+    """Return the columns of all profiles that scores are made from, and the scores they have now; one query."""
+    columns = (
+        "shopper_id", "last_order_at", "n_orders", "monetary", "order_gap_days",
+        "recency_score", "frequency_score", "monetary_score", "stage",
+    )  # fmt: skip
+    rows = Profile.objects.order_by("pk").values_list(*columns).iterator(chunk_size=10_000)
+    return pd.DataFrame.from_records(list(rows), columns=list(columns))
+
+
+def in_chunks(ids: Sequence[int], size: int = BATCH) -> Iterator[Sequence[int]]:
+    """Cut a list into pieces."""
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]
+
+
+# ---------- segments
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many a segment has now, and how many of them may be mailed."""
+
+    count: int
+    mailable: int
+
+
+def sizes(segments: Sequence[Segment], now: datetime | None = None) -> dict[int, Size]:
+    """Count several segments in one query over the shoppers; one whose rule can't be read any more is left out."""
+    found = {}
+    for segment in segments:
+        try:
+            found[segment.pk] = rules.condition(segment.rule, now)
+        except InputError:
+            logger.warning("segment %s has a rule that can't be read", segment.pk)
+    mailable = Q(exclusion="")
+    columns = {f"n_{pk}": Count("pk", filter=fits) for pk, fits in found.items()}
+    columns |= {f"mailable_{pk}": Count("pk", filter=fits & mailable) for pk, fits in found.items()}
+    if not columns:
+        return {}
+    counted = consent.with_exclusion(Shopper.objects.all()).aggregate(**columns)
+    return {pk: Size(counted[f"n_{pk}"], counted[f"mailable_{pk}"]) for pk in found}
+
+
+def counts_alone(parts: dict[str, Any], now: datetime | None = None) -> dict[str, int]:
+    """Count each of these rules by itself, in one query over the shoppers."""
+    columns = {
+        f"n_{number}": Count("pk", filter=rules.condition(rule, now)) for number, rule in enumerate(parts.values())
+    }
+    counted = Shopper.objects.aggregate(**columns) if columns else {}
+    return {name: counted[f"n_{number}"] for number, name in enumerate(parts)}
+
+
+def segment_list() -> "QuerySet[Segment]":
+    """Return all segments, the newest change first, with the number of campaigns that use them."""
+    return Segment.objects.annotate(n_campaigns=Count("campaigns")).order_by("-updated_at", "pk")
+
+
+def sample(rule: Any, *, draw: int, n: int = 6, now: datetime | None = None) -> list[Shopper]:
+    """Return up to n shoppers that fit, the same for the same draw, others for another; one query."""
+    # Ids shuffled by arithmetic: the database keeps the best six while it reads, no matter how many fit.
+    shuffled = (F("pk") % SHUFFLE * (draw % SHUFFLE + 1)) % SHUFFLE
+    return list(rules.matching(rule, now).select_related("profile").order_by(shuffled, "pk")[:n])
+
+
+def size_history(segment: Segment, days: int = 90) -> list[SegmentSize]:
+    """Return the daily sizes of the last days, oldest first."""
+    since = timezone.now() - timedelta(days=days)
+    return list(SegmentSize.objects.filter(segment=segment, on__gte=since.date()).order_by("on"))
+
+
+def known_values(field_name: str, limit: int = 300) -> list[str]:
+    """Return the values that a text field has in this shop, by name."""
+    if field_name == "bought_category":
+        values = Product.objects.exclude(category="").values_list("category", flat=True)
+    else:
+        path = rules.FIELDS[field_name].path
+        values = Shopper.objects.exclude(**{path: ""}).filter(**{f"{path}__isnull": False}).values_list(path, flat=True)
+    return list(values.order_by("category" if field_name == "bought_category" else path).distinct()[:limit])
+
+
+def segment_named(name: str) -> Segment:
+    """Return the segment of that name; InputError names the nearest when there is none."""
+    found = Segment.objects.filter(name=name).first()
+    if found:
+        return found
+    names = list(Segment.objects.values_list("name", flat=True))
+    near = difflib.get_close_matches(name, names, n=1)
+    if near:
+        raise InputError(
+            _("There is no segment “%(name)s”. Did you mean “%(near)s”?") % {"name": name, "near": near[0]}
+        )
+    raise InputError(_("There is no segment “%(name)s”. Make it first, on the page Segments.") % {"name": name})

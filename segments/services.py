@@ -1,0 +1,96 @@
+"""Writes segments and their sizes; profiles are written in segments.profiles."""
+
+import itertools
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import ProtectedError
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+
+from behaviour.models import Shop
+from mailai.accounts import audit
+from mailai.errors import InputError, StateError
+from segments import queries, rules
+from segments.models import Segment, SegmentSize
+from segments.profiles import Refreshed, refresh_profiles
+from segments.starters import STARTERS
+
+__all__ = [
+    "Refreshed",
+    "delete_segment",
+    "duplicate_segment",
+    "make_starter_segments",
+    "record_sizes",
+    "refresh_profiles",
+    "save_segment",
+]
+NAME_LENGTH = 120
+
+
+def save_segment(segment: Segment, *, name: str, rule: Any, by: Any) -> Segment:
+    """Write a new or changed segment; InputError when the name is missing or taken, or the rule can't be used."""
+    segment.name, segment.rule, segment.updated_at = _free_name(name, segment), rules.validate(rule), timezone.now()
+    action = "segment.change" if segment.pk else "segment.create"
+    if not segment.pk:
+        segment.created_by = by
+    segment.save()
+    audit.record(action, segment, by=by)
+    return segment
+
+
+def duplicate_segment(segment: Segment, *, by: Any) -> Segment:
+    """Make a copy under the first free name."""
+    base = gettext("%(name)s, copy") % {"name": segment.name[: NAME_LENGTH - 20]}
+    names = itertools.chain([base], (f"{base} {number}" for number in itertools.count(2)))
+    name = next(one for one in names if not Segment.objects.filter(name=one).exists())
+    return save_segment(Segment(description=segment.description), name=name, rule=segment.rule, by=by)
+
+
+def delete_segment(segment: Segment, *, by: Any) -> None:
+    """Remove a segment; StateError while a campaign uses it."""
+    try:
+        with transaction.atomic():
+            audit.record("segment.delete", segment, by=by)
+            segment.delete()
+    except ProtectedError as error:
+        used = len(error.protected_objects)
+        raise StateError(
+            ngettext(
+                "“%(name)s” is used by %(n)s campaign. Choose another segment there, or keep this one.",
+                "“%(name)s” is used by %(n)s campaigns. Choose another segment there, or keep this one.",
+                used,
+            )
+            % {"name": segment.name, "n": used}
+        ) from error
+
+
+def make_starter_segments(demo: bool = False, *, only: str = "", by: Any = None) -> list[Segment]:
+    """Make the four starters, or one of them; those that exist stay as they are."""
+    made = []
+    for starter in STARTERS.values():
+        if only not in ("", starter.key):
+            continue
+        segment = Segment.objects.filter(name=str(starter.name)).first()
+        made.append(segment or save_segment(Segment(demo=demo), name=str(starter.name), rule=starter.rule, by=by))
+    return made
+
+
+def record_sizes(now: datetime | None = None) -> int:
+    """Write today's size of each segment that has none yet; return how many were written."""
+    today = (now or timezone.now()).astimezone(Shop.current().zone).date()
+    missing = list(Segment.objects.exclude(sizes__on=today))
+    sizes = queries.sizes(missing, now)
+    rows = [SegmentSize(segment=one, on=today, size=sizes[one.pk].count) for one in missing if one.pk in sizes]
+    SegmentSize.objects.bulk_create(rows, ignore_conflicts=True)
+    return len(rows)
+
+
+def _free_name(name: str, segment: Segment) -> str:
+    name = " ".join(name.split())
+    if not name or len(name) > NAME_LENGTH:
+        raise InputError(gettext("Give the segment a name of 1 to %(n)s letters.") % {"n": NAME_LENGTH})
+    if Segment.objects.filter(name=name).exclude(pk=segment.pk).exists():
+        raise InputError(gettext("There is a segment “%(name)s” already. Choose another name.") % {"name": name})
+    return name
