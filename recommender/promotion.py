@@ -37,7 +37,7 @@ def judge(run: TrainingRun, champion: TrainingRun | None) -> Verdict:
     if n < MIN_TEST_SHOPPERS:
         text = _("Refused: only %(n)s shoppers could be tested, %(needed)s are needed to tell luck from quality.")
         return Verdict(False, text % {"n": n, "needed": MIN_TEST_SHOPPERS})
-    if not _better(run, BASELINE):
+    if not better(run, BASELINE):
         return Verdict(False, _("Refused: it does not rank better than most popular on orders it has not seen."))
     return _judge_against_live(run, champion)
 
@@ -47,7 +47,7 @@ def _judge_against_live(run: TrainingRun, champion: TrainingRun | None) -> Verdi
         return Verdict(True, _("It ranks better than most popular on orders it has not seen."))
     if champion.algorithm == run.algorithm:
         return Verdict(True, _("The live model again, with newer data; it still beats most popular."))
-    if _better(run, champion.algorithm):
+    if better(run, champion.algorithm):
         return Verdict(True, _("It ranks better than the live model on orders neither has seen."))
     return Verdict(False, _("Not better than the live model for sure: the range of the difference contains zero."))
 
@@ -57,12 +57,13 @@ def _judge_baseline(run: TrainingRun, champion: TrainingRun | None) -> Verdict:
         return Verdict(True, _("The first model: it serves until another one beats it."))
     if champion.algorithm == BASELINE:
         return Verdict(True, _("The live model again, with newer data."))
-    if run.metrics["n_test_shoppers"] >= MIN_TEST_SHOPPERS and _better(run, champion.algorithm):
+    if run.metrics["n_test_shoppers"] >= MIN_TEST_SHOPPERS and better(run, champion.algorithm):
         return Verdict(True, _("The live model has become worse than most popular."))
     return Verdict(False, _("The baseline that every other model must beat."))
 
 
-def _better(run: TrainingRun, other: str) -> bool:
+def better(run: TrainingRun, other: str) -> bool:
+    """Say whether the whole interval of the paired difference to another algorithm lies above zero."""
     difference = run.metrics.get("against", {}).get(other)
     return bool(difference and difference["low"] > 0)
 

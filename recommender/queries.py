@@ -1,11 +1,12 @@
 """All reads of the recommender that span rows."""
 
+import random
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db.models import Case, Count, Exists, F, Func, IntegerField, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, F, Func, IntegerField, Max, Min, OuterRef, Q, QuerySet, Value, When
 
 from behaviour.models import Consent, ConsentState, Event, Product, Shopper
 from recommender.core.interactions import KINDS, LIKED_STARS
@@ -139,16 +140,42 @@ def unfinished_runs() -> "QuerySet[TrainingRun]":
     return TrainingRun.objects.filter(state__in=(TrainingRun.State.QUEUED, TrainingRun.State.RUNNING)).order_by("id")
 
 
-def training_material() -> dict[str, int]:
-    """Count what a training could learn from: events of each telling kind with a product."""
-    rows = Event.objects.filter(kind__in=KINDS, product__isnull=False).order_by().values_list("kind")
-    return dict(rows.annotate(n=Count("id")))
+def history() -> "QuerySet[TrainingRun]":
+    """Return all trainings, newest first."""
+    return TrainingRun.objects.select_related("requested_by")
 
 
-def shoppers_to_try(words: str) -> "QuerySet[Shopper]":
-    """Return shoppers with something to learn from whose pseudonym begins with the words."""
-    shoppers = Shopper.objects.filter(Exists(Event.objects.filter(shopper=OuterRef("pk"), kind="purchase")))
-    return shoppers.filter(pseudonym__istartswith=words.strip()) if words.strip() else shoppers
+def last_training() -> TrainingRun | None:
+    """Return the newest training that came to an end."""
+    ended = (TrainingRun.State.DONE, TrainingRun.State.FAILED)
+    return TrainingRun.objects.filter(state__in=ended).order_by("-finished_at", "-id").first()
+
+
+def unshowable_products() -> dict[str, int]:
+    """Count the active products that no mail can show, by reason."""
+    active = Product.objects.filter(active=True)
+    return {
+        "no_picture": active.filter(image="").count(),
+        "sold_out": active.filter(stock__lte=0).count(),
+        "newer": active.filter(~Exists(Event.objects.filter(product=OuterRef("pk")))).count(),
+    }
+
+
+def products_by_id(product_ids: Collection[int]) -> dict[int, Product]:
+    """Return products to show."""
+    return Product.objects.in_bulk(list(product_ids))
+
+
+def shopper_to_try(words: str) -> Shopper | None:
+    """Return the shopper whose pseudonym begins with the words; without words any buyer, another one each time."""
+    if words.strip():
+        return Shopper.objects.filter(pseudonym__istartswith=words.strip()).order_by("pseudonym").first()
+    orders = Event.objects.filter(shopper=OuterRef("pk"), kind="purchase")
+    buyers = Shopper.objects.filter(Exists(orders)).order_by("id")
+    ends = Shopper.objects.aggregate(low=Min("id"), high=Max("id"))
+    if ends["low"] is None:
+        return None
+    return buyers.filter(pk__gte=random.randint(ends["low"], ends["high"])).first() or buyers.first()
 
 
 def _chunks(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:

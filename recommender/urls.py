@@ -1,6 +1,14 @@
 """Addresses of this app."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from recommender import views
 
 app_name = "recommender"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.models, name="models"),
+    path("train/", views.train, name="train"),
+    path("progress/", views.progress, name="progress"),
+    path("try/", views.try_it, name="try"),
+    path("<uuid:uuid>/promote/", views.promote, name="promote"),
+]

@@ -109,7 +109,7 @@ def test_picks_are_of_her_taste_new_to_her_and_sellable(tastes):
         personal = [pick for pick in row if pick.level == "personal"]
         assert {pick.product_id for pick in personal} <= taste
         # The ladder: everything personal stands before everything popular.
-        assert [pick.level for pick in row] == sorted((pick.level for pick in row))
+        assert [pick.level for pick in row] == sorted(pick.level for pick in row)
 
 
 def test_reasons_name_a_product_that_she_bought(tastes):
@@ -202,8 +202,8 @@ def test_a_damaged_file_is_refused_and_the_last_good_model_serves(tastes, damage
             file.write(damage(content))
     with pytest.raises(ArtefactError):
         artefacts.load(second)
-    shopper = tastes["shoppers"][0].pk
-    assert services.top_products([shopper], 3) == services.top_products([shopper], 3, run=first)
+    shopper, at = tastes["shoppers"][0].pk, timezone.now()
+    assert services.top_products([shopper], 3, at=at) == services.top_products([shopper], 3, at=at, run=first)
 
 
 def test_a_later_training_counts_the_clicks_in_emails(tastes, make_event):
@@ -271,7 +271,7 @@ def test_a_crash_leaves_a_sentence_and_the_last_model(tastes, monkeypatch):
 
 
 def test_a_person_may_choose_another_model(tastes, admin):
-    popular, personal = train_all()
+    popular, _personal = train_all()
     services.promote(popular, admin, "to compare")
     assert services.champion() == popular
     assert AuditEntry.objects.get(action="recommender.promote").reason == "to compare"

@@ -1,0 +1,222 @@
+"""What the recommender page shows, worked out once: rows of the leaderboard, the finding above it, health facts."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from behaviour.models import Event, Shopper
+from mailai.errors import ArtefactError
+from mailai.ui import numbers
+from recommender import artefacts, promotion, queries, reasons, serving
+from recommender.core.algorithms import BASELINE
+from recommender.models import TrainingRun
+from recommender.picks import Pick
+
+LABELS = {
+    "popular": (gettext_lazy("Most popular"), gettext_lazy("Baseline everyone must beat")),
+    "user_based": (gettext_lazy("Shoppers like you"), gettext_lazy("User-based cosine similarity")),
+}
+STEP_LABELS = {
+    "": gettext_lazy("Waiting for a worker"),
+    "reading": gettext_lazy("Reading what shoppers did"),
+    "testing": gettext_lazy("Testing on orders it has not seen"),
+    "learning": gettext_lazy("Learning from everything"),
+    "saving": gettext_lazy("Saving the model"),
+}
+LIVE, CHALLENGER, BASE, OTHER = "live", "challenger", "baseline", "other"
+N_TRY = 5
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model of the leaderboard."""
+
+    run: TrainingRun
+    label: str
+    hint: str
+    state: str
+    usable: bool
+
+    @property
+    def key(self) -> str:
+        """Its public id as text."""
+        return str(self.run.uuid)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Its figures."""
+        return dict(self.run.metrics)
+
+    @property
+    def sentence(self) -> str:
+        """The interval bar in words."""
+        ndcg = self.metrics["ndcg"]
+        return _("Ranking quality %(value)s, between %(low)s and %(high)s") % {
+            name: f"{ndcg[name]:.3f}" for name in ("value", "low", "high")
+        }
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One true sentence about the health of the recommender."""
+
+    state: str
+    text: str
+
+
+def label_of(run: TrainingRun) -> str:
+    """Name a run as people know it: Shoppers like you v12."""
+    label = LABELS[run.algorithm][0] if run.algorithm in LABELS else run.algorithm
+    return f"{label} v{run.pk}"
+
+
+def rows(live: TrainingRun | None) -> list[Row]:
+    """Return the leaderboard, best first."""
+    return [_row(run, live) for run in queries.leaderboard()]
+
+
+def _row(run: TrainingRun, live: TrainingRun | None) -> Row:
+    hint = str(LABELS.get(run.algorithm, ("", ""))[1])
+    neighbours = run.params.get("model", {}).get("k")
+    if neighbours:
+        hint = _("User-based cosine, %(n)s neighbours") % {"n": neighbours}
+    state = OTHER
+    if live and run.pk == live.pk:
+        state = LIVE
+    elif live and promotion.better(run, live.algorithm):
+        state = CHALLENGER
+    elif run.algorithm == BASELINE:
+        state = BASE
+    return Row(run, label_of(run), hint, state, usable=state != LIVE and bool(run.artefact))
+
+
+def axis(board: list[Row]) -> dict[str, float]:
+    """Return one axis for all interval bars, and the live model as their reference."""
+    ends = [row.metrics["ndcg"] for row in board]
+    low, high = min((e["low"] for e in ends), default=0.0), max((e["high"] for e in ends), default=1.0)
+    room = (high - low) * 0.1 or 0.01
+    return {"low": low - room, "high": high + room}
+
+
+def finding(live: TrainingRun, board: list[Row]) -> tuple[str, str]:
+    """Return what the leaderboard says, as a title and one sentence."""
+    personal = next((row for row in board if row.run.algorithm != BASELINE), None)
+    challenger = next((row for row in board if row.state == CHALLENGER), None)
+    if challenger:
+        title = _("%(model)s is better than the live model. Use it?") % {"model": challenger.label}
+        return title, _difference(challenger.run, live.algorithm)
+    if live.algorithm != BASELINE:
+        title = _("%(model)s picks the products, and beats most popular") % {"model": label_of(live)}
+        return title, _difference(live, BASELINE)
+    if personal:
+        return _("Most popular picks the products for now"), f"{personal.label}: {personal.run.reason}"
+    return _("Most popular picks the products for now"), live.reason
+
+
+def _difference(run: TrainingRun, other: str) -> str:
+    """Say how much better, with the range, for how many shoppers."""
+    metrics, difference = run.metrics, run.metrics.get("against", {}).get(other)
+    if not difference:
+        return run.reason
+    n = metrics["n_test_shoppers"]
+    text = ngettext(
+        "On orders it had not seen, for %(n)s shopper, ranking quality was %(value)s against %(other)s "
+        "(between %(low)s and %(high)s higher).",
+        "On orders it had not seen, for %(n)s shoppers, ranking quality was %(value)s against %(other)s "
+        "(between %(low)s and %(high)s higher).",
+        n,
+    )
+    value = metrics["ndcg"]["value"]
+    figures = {"value": value, "other": value - difference["value"]}
+    figures |= {"low": difference["low"], "high": difference["high"]}
+    return text % ({name: f"{figure:.3f}" for name, figure in figures.items()} | {"n": numbers.count(n)})
+
+
+def progress() -> list[dict[str, Any]]:
+    """Return what waits and trains, with the step of each."""
+    return [
+        {
+            "label": label_of(run),
+            "step": STEP_LABELS.get(run.progress.get("step", ""), ""),
+            "done": run.progress.get("done", 0),
+            "of": run.progress.get("of", 1),
+        }
+        for run in queries.unfinished_runs()
+    ]
+
+
+def learnt_from(run: TrainingRun) -> list[tuple[str, int]]:
+    """Return the events that a run learnt from, by kind, in the language of the page."""
+    names = dict(Event.Kind.choices)
+    counts = sorted(run.n_events.items(), key=lambda item: -item[1])
+    return [(str(names.get(kind, kind)), n) for kind, n in counts]
+
+
+def health(live: TrainingRun) -> list[Fact]:
+    """Return only what was checked just now."""
+    facts = [_file_fact(live)]
+    last = queries.last_training()
+    if last and last.state == TrainingRun.State.FAILED:
+        facts.append(Fact("warn", _("The last training failed: %(why)s") % {"why": last.error}))
+    elif last and last.seconds is not None:
+        text = _("Trains once a day when something happened; the last one took %(n)s s")
+        facts.append(Fact("ok", text % {"n": f"{last.seconds:.1f}"}))
+    return facts + _hidden_facts()
+
+
+def _hidden_facts() -> list[Fact]:
+    """Say which products no email can show."""
+    hidden = queries.unshowable_products()
+    texts = {
+        "no_picture": ngettext(
+            "%(n)s product has no picture, so no email shows it",
+            "%(n)s products have no picture, so no email shows them",
+            hidden["no_picture"],
+        ),
+        "sold_out": ngettext(
+            "%(n)s product is out of stock and is not picked",
+            "%(n)s products are out of stock and are not picked",
+            hidden["sold_out"],
+        ),
+        "newer": ngettext(
+            "%(n)s product has no event yet, so no model can pick it",
+            "%(n)s products have no event yet, so no model can pick them",
+            hidden["newer"],
+        ),
+    }
+    return [Fact("warn", text % {"n": numbers.count(hidden[why])}) for why, text in texts.items() if hidden[why]]
+
+
+def _file_fact(live: TrainingRun) -> Fact:
+    try:
+        artefacts.load(live)
+    except ArtefactError as error:
+        return Fact("warn", _("An earlier model serves: %(why)s") % {"why": error})
+    return Fact("ok", _("The file of the live model is whole"))
+
+
+def compare(shopper: Shopper, live: TrainingRun, other: TrainingRun | None) -> list[dict[str, Any]]:
+    """Return the picks of the live model and of another one for a shopper, with their reasons."""
+    chosen: dict[int, list[Pick]] = {}
+    for place, run in enumerate((live, other)):
+        if run:
+            chosen[place] = serving.top_products([shopper.pk], N_TRY, run=run)[shopper.pk]
+    texts = reasons.reasons_for(chosen)
+    products = queries.products_by_id({pick.product_id for picks in chosen.values() for pick in picks})
+    columns = []
+    for place, picks in chosen.items():
+        items = [
+            {"product": products[pick.product_id], "image": image_url(products[pick.product_id].image), "why": text}
+            for pick, text in zip(picks, texts[place], strict=True)
+        ]
+        run = other if place else live
+        columns.append({"label": label_of(run) if run else "", "live": not place, "items": items})
+    return columns
+
+
+def image_url(image: str) -> str:
+    """Return the address of a product picture."""
+    return image if image.startswith(("http://", "https://")) or not image else settings.MEDIA_URL + image

@@ -1,0 +1,134 @@
+"""The recommender page as each person sees it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from recommender import services
+from recommender.models import Champion, TrainingRun
+from tests.recommender.test_training import tastes, train_all
+
+__all__ = ["tastes"]
+
+
+def test_an_empty_shop_is_told_what_to_do(client_for, manager, shop):
+    page = client_for(manager).get(reverse("recommender:models")).content.decode()
+    assert "Upload orders first" in page
+    assert "Train now" not in page
+
+
+def test_before_the_first_training_the_button_stands_ready(client_for, manager, shop, tastes):
+    page = client_for(manager).get(reverse("recommender:models")).content.decode()
+    assert "There are orders to learn from" in page
+    assert "Train now" in page
+
+
+def test_the_page_shows_the_finding_the_models_and_what_they_learnt_from(client_for, manager, shop, tastes):
+    _popular, personal = train_all()
+    page = client_for(manager).get(reverse("recommender:models")).content.decode()
+    assert f"Shoppers like you v{personal.pk} picks the products, and beats most popular" in page
+    assert "Live" in page
+    assert "Baseline" in page
+    assert "800" in page
+    assert "The file of the live model is whole" in page
+
+
+def test_a_marketer_reads_and_changes_nothing(client_for, marketer, shop, tastes):
+    popular = train_all()[0]
+    client = client_for(marketer)
+    page = client.get(reverse("recommender:models")).content.decode()
+    assert "Train now" not in page
+    assert "use-" not in page
+    assert client.post(reverse("recommender:train")).status_code == 403
+    assert client.post(reverse("recommender:promote", args=[popular.uuid])).status_code == 403
+    assert TrainingRun.objects.count() == 2
+
+
+def test_a_stranger_sees_nothing(client_for, stranger, shop):
+    for name in ("models", "progress", "try"):
+        assert client_for(stranger).get(reverse(f"recommender:{name}")).status_code == 403
+
+
+@pytest.mark.django_db(transaction=True)
+def test_train_now_trains_and_says_so(client_for, manager, shop, tastes):
+    client = client_for(manager)
+    answer = client.post(reverse("recommender:train"), follow=True)
+    assert "Training has begun" in answer.content.decode()
+    assert services.champion().algorithm == "user_based"
+    assert {run.requested_by for run in TrainingRun.objects.all()} == {manager}
+
+
+def test_train_now_without_data_gives_a_sentence(client_for, manager, shop):
+    answer = client_for(manager).post(reverse("recommender:train"), follow=True)
+    assert "Upload orders first" in answer.content.decode()
+
+
+def test_a_manager_puts_another_model_live_and_the_better_one_is_offered(client_for, manager, shop, tastes):
+    popular, personal = train_all()
+    client = client_for(manager)
+    answer = client.post(reverse("recommender:promote", args=[popular.uuid]), follow=True)
+    page = answer.content.decode()
+    assert services.champion() == popular
+    assert f"Shoppers like you v{personal.pk} is better than the live model. Use it?" in page
+    assert "Challenger" in page
+    assert Champion.objects.first().by == manager
+
+
+def test_a_model_without_its_file_can_not_go_live(client_for, manager, shop, tastes):
+    popular = train_all()[0]
+    TrainingRun.objects.filter(pk=popular.pk).update(artefact="")
+    answer = client_for(manager).post(reverse("recommender:promote", args=[popular.uuid]), follow=True)
+    assert "cleared away" in answer.content.decode()
+    assert services.champion() != popular
+
+
+def test_progress_polls_while_something_trains_and_then_loads_the_page_again(client_for, manager, shop, tastes):
+    client = client_for(manager)
+    services.request_training()
+    running = client.get(reverse("recommender:progress"))
+    assert "every 2s" in running.content.decode()
+    assert "HX-Refresh" not in running
+    TrainingRun.objects.update(state="failed")
+    ended = client.get(reverse("recommender:progress"))
+    assert "every 2s" not in ended.content.decode()
+    assert ended["HX-Refresh"] == "true"
+
+
+def test_try_it_compares_the_models_with_reasons(client_for, marketer, shop, tastes):
+    train_all()
+    shopper = tastes["shoppers"][3]
+    client = client_for(marketer)
+    page = client.get(reverse("recommender:try"), {"q": shopper.pseudonym}, headers={"HX-Request": "true"})
+    text = page.content.decode()
+    assert "<html" not in text
+    assert shopper.pseudonym in text
+    assert "like you, also bought it" in text
+    assert "in the last 30 days" in text
+    whole = client.get(reverse("recommender:try")).content.decode()
+    assert "<html" in whole
+    assert "like you, also bought it" in whole
+
+
+def test_try_it_says_when_nobody_fits(client_for, marketer, shop, tastes):
+    train_all()
+    page = client_for(marketer).get(reverse("recommender:try"), {"q": "S-ZZZ<b>"}).content.decode()
+    assert "No shopper has a pseudonym that begins with S-ZZZ&lt;b&gt;" in page
+
+
+def test_the_history_costs_the_same_queries_however_long(client_for, manager, shop, tastes, django_assert_num_queries):
+    train_all()
+    client = client_for(manager)
+    address = reverse("recommender:models")
+    client.get(address)
+    with CaptureQueriesContext(connection) as few:
+        client.get(address)
+    old = datetime.now(UTC) - timedelta(days=1)
+    TrainingRun.objects.bulk_create(
+        [TrainingRun(algorithm="popular", state="failed", error="x", finished_at=old, requested_by=manager)] * 1
+        + [TrainingRun(algorithm="popular", state="failed", error="x", finished_at=old) for _ in range(30)]
+    )
+    with django_assert_num_queries(len(few)):
+        client.get(address)
