@@ -10,7 +10,7 @@ PERSONAL, POPULAR = "personal", "popular"
 class Pick:
     """A product, how sure the model is, on which rung of the ladder it was found, and why.
 
-    because : {"kind": "neighbours", "n", "of", "products", "weights"} or {"kind": "popular", "n", "days"}.
+    because : {"kind": "neighbours", "n", "of", "products", "counts", "weights"} or {"kind": "popular", "n", "days"}.
     """
 
     product_id: int

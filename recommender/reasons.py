@@ -15,10 +15,10 @@ def reasons_for(batch: dict[int, list[Pick]], language: str = "") -> dict[int, l
 
     ``language`` is the reader's; empty = the one that is active.
     """
-    wanted = {product for picks in batch.values() for pick in picks for product in pick.because.get("products", [])[:1]}
+    wanted = {product for picks in batch.values() for pick in picks for product in pick.because.get("products", [])}
     names = queries.product_names(wanted)
     with translation.override(language or translation.get_language() or "en"):
-        return {shopper: [_sentence(pick.because, names) for pick in picks] for shopper, picks in batch.items()}
+        return {shopper: _sentences(picks, names) for shopper, picks in batch.items()}
 
 
 def reason_texts(picks: list[Pick], language: str = "") -> list[str]:
@@ -26,21 +26,33 @@ def reason_texts(picks: list[Pick], language: str = "") -> list[str]:
     return reasons_for({0: picks}, language)[0]
 
 
-def _sentence(because: dict[str, Any], names: dict[int, str]) -> str:
-    if because.get("kind") == "neighbours":
-        return _neighbours(because, names)
-    return _popular(because)
+def _sentences(picks: list[Pick], names: dict[int, str]) -> list[str]:
+    """Write one mail's reasons; where the evidence leaves a choice, each names another product."""
+    used: set[int] = set()
+    sentences = []
+    for pick in picks:
+        if pick.because.get("kind") == "neighbours":
+            sentences.append(_neighbours(pick.because, names, used))
+        else:
+            sentences.append(_popular(pick.because))
+    return sentences
 
 
-def _neighbours(because: dict[str, Any], names: dict[int, str]) -> str:
+def _neighbours(because: dict[str, Any], names: dict[int, str], used: set[int]) -> str:
     n = because["n"]
-    product = next((names[p] for p in because["products"][:1] if p in names), "")
-    if n and product:
+    shared = [
+        (product, both)
+        for product, both in zip(because["products"], because["counts"], strict=True)
+        if both and product in names
+    ]
+    if shared:
+        product, both = next((pair for pair in shared if pair[0] not in used), shared[0])
+        used.add(product)
         return ngettext(
             "A shopper who bought %(product)s, like you, also bought it",
             "Shoppers who bought %(product)s, like you, also bought it",
-            n,
-        ) % {"product": product}
+            both,
+        ) % {"product": names[product]}
     if n:
         return ngettext(
             "%(n)s shopper with a taste like yours bought it",

@@ -9,7 +9,8 @@ from scipy.sparse import csr_matrix
 
 from recommender.core.interactions import Interactions
 
-# {"kind": "neighbours", "n": …, "of": …, "items": [code, …], "weights": [share, …]} or {"kind": "popular"}
+# {"kind": "neighbours", "n": …, "of": …, "items": [code, …], "counts": [n, …], "weights": [share, …]}
+# or {"kind": "popular"}
 Evidence = dict[str, Any]
 Beat = Callable[[], None]
 # Cells of a dense block of scores: 4 million are 16 MB of scores and 32 MB of sort keys.

@@ -109,8 +109,8 @@ class UserBased(Recommender):
 
         With power p the score is ``sum over v, j of cos(u, v) ** (p - 1) * unit(u, j) * unit(v, j) * x(v, i)``, so the
         part of each common item j is known (exactly, without shrinkage). ``items`` lists the user's own ordered items
-        by that part; ``n`` counts the neighbours who ordered both the first of them and the item (without a common
-        order: those who ordered the item), ``of`` all neighbours.
+        by that part, ``counts`` how many neighbours ordered both that one and the item; ``n`` counts the neighbours who
+        ordered the item, ``of`` all neighbours.
         """
         weighted, flags = user_items(users, self.half_life)
         rows, own = unit_rows(weighted), only(weighted, flags)
@@ -131,8 +131,9 @@ class UserBased(Recommender):
         voters.eliminate_zeros()
         parts = (voters @ self.unit).multiply(rows).multiply(own).tocsr()
         shared, weights = top_k(parts, N_EVIDENCE, exclude=one_hot(item[:, None], rows.shape[1]))
-        both = ordered & ((shared[owner, 0] < 0) | (_at(self.bought, near.indices, shared[owner, 0]) > 0))
-        n = np.bincount(owner, both, near.shape[0]).astype(int)
+        both = [ordered & (_at(self.bought, near.indices, column[owner]) > 0) for column in shared.T]
+        counts = np.stack([np.bincount(owner, each, near.shape[0]) for each in both], axis=1).astype(int)
+        n = np.bincount(owner, ordered, near.shape[0]).astype(int)
         total = np.bincount(owner, near.data**self.power * _at(self.matrix, near.indices, item[owner]), near.shape[0])
         of = np.diff(near.indptr)
         return [
@@ -141,6 +142,7 @@ class UserBased(Recommender):
                 "n": int(n[u]),
                 "of": int(of[u]),
                 "items": [int(i) for i in shared[u] if i >= 0],
+                "counts": [int(c) for i, c in zip(shared[u], counts[u], strict=True) if i >= 0],
                 "weights": [round(float(w / total[u]), 4) for w in weights[u] if w > 0],
             }
             if item[u] >= 0

@@ -144,6 +144,7 @@ def test_the_evidence_counts_only_neighbours_who_really_ordered_both():
     assert because["n"] == 2
     assert because["of"] == 3
     assert because["items"] == [0]
+    assert because["counts"] == [2]
     assert nothing_more == {}
 
 

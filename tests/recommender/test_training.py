@@ -121,7 +121,8 @@ def test_reasons_name_a_product_that_she_bought(tastes):
     named = because["products"][0]
     assert Event.objects.filter(shopper=shopper, product=named, kind="purchase").exists()
     both = Shopper.objects.filter(events__product=named).filter(events__product=pick.product_id).exclude(pk=shopper.pk)
-    assert 0 < because["n"] <= both.distinct().count()
+    assert 0 < because["counts"][0] <= both.distinct().count()
+    assert because["counts"][0] <= because["n"] <= because["of"]
     name = Product.objects.get(pk=named).name
     assert reason_texts([pick])[0] == f"Shoppers who bought {name}, like you, also bought it"
     assert Pick.from_json(json.loads(json.dumps(pick.to_json()))) == pick
@@ -184,9 +185,9 @@ def test_a_batch_needs_as_many_queries_as_one_shopper(tastes, django_assert_max_
     services.top_products(ids[:1], 4)
     with django_assert_max_num_queries(6):
         services.top_products(ids, 4)
+    because = {"kind": "neighbours", "n": 2, "products": [1], "counts": [2]}
     with django_assert_max_num_queries(1):
-        reasons_for(services_picks := {1: [Pick(1, 1.0, "personal", {"kind": "neighbours", "n": 2, "products": [1]})]})
-    assert services_picks
+        reasons_for({shopper: [Pick(1, 1.0, "personal", because)] for shopper in ids})
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:-10], lambda content: b"x" + content[1:], None])
@@ -347,3 +348,18 @@ def test_a_file_that_can_not_be_scored_gives_a_sentence(tmp_path, capsys, conten
     with pytest.raises(SystemExit):
         call_command("evaluate", str(path), "--json")
     assert sentence in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_reasons_of_one_mail_name_different_products_where_they_can(make_product):
+    first, second = make_product(name="Mug"), make_product(name="Bowl")
+    because = {"kind": "neighbours", "n": 9, "of": 20, "products": [first.pk, second.pk], "counts": [5, 1]}
+    alone = {"kind": "neighbours", "n": 3, "of": 20, "products": [first.pk], "counts": [0]}
+    unseen = {"kind": "neighbours", "n": 0, "of": 20, "products": [], "counts": []}
+    picks = [Pick(1, 1.0, "personal", why) for why in (because, because, because, alone, unseen)]
+    assert reason_texts(picks, "en") == [
+        "Shoppers who bought Mug, like you, also bought it",
+        "A shopper who bought Bowl, like you, also bought it",
+        "Shoppers who bought Mug, like you, also bought it",
+        "3 shoppers with a taste like yours bought it",
+        "Shoppers with a taste like yours looked at it",
+    ]
