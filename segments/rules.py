@@ -105,6 +105,8 @@ def _known_field(name: Any) -> Field:
 
 
 def _validated_value(field: Field, value: Any) -> Any:
+    if value is None or value == "":
+        raise InputError(_("“%(field)s” needs a value.") % {"field": field.label})
     if field.kind in NUMBERS or field.kind == DAYS:
         return _validated_number(field, value)
     if not isinstance(value, str) or not value or len(value) > MAX_TEXT or "\x00" in value:

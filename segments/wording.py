@@ -19,8 +19,8 @@ NUMBER_PHRASES = {
     ">": gettext_lazy("%(subject)s is more than %(value)s"),
     "<=": gettext_lazy("%(subject)s is at most %(value)s"),
     "<": gettext_lazy("%(subject)s is less than %(value)s"),
-    "in": gettext_lazy("%(subject)s is %(value)s"),
-    "not_in": gettext_lazy("%(subject)s is not %(value)s"),
+    "in": gettext_lazy("%(subject)s is one of %(value)s"),
+    "not_in": gettext_lazy("%(subject)s is none of %(value)s"),
     "known": gettext_lazy("%(subject)s is known"),
     "unknown": gettext_lazy("%(subject)s is not known"),
 }
@@ -36,9 +36,9 @@ DAYS_PHRASES = {
 }
 BOUGHT_PHRASES = {
     "=": gettext_lazy("%(subject)s includes %(value)s"),
-    "in": gettext_lazy("%(subject)s includes %(value)s"),
+    "in": gettext_lazy("%(subject)s includes one of %(value)s"),
     "!=": gettext_lazy("%(subject)s does not include %(value)s"),
-    "not_in": gettext_lazy("%(subject)s does not include %(value)s"),
+    "not_in": gettext_lazy("%(subject)s includes none of %(value)s"),
 }
 
 
@@ -73,7 +73,7 @@ def _condition(rule: dict[str, Any]) -> str:
 
 def _value(field: Field, op: str, value: Any) -> str:
     if op in LISTS:
-        return pgettext("between the values of a list", " or ").join(_value(field, "=", one) for one in value)
+        return numbers.listed(_value(field, "=", one) for one in value)
     if field.kind == DAYS:
         return days(value)
     if field.kind == CHOICE:

@@ -1,0 +1,143 @@
+"""Pages of segments. Marketers build them, managers and admins read them."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from mailai.accounts.roles import MARKETER, UserRequest, has_role, require_login, require_role
+from mailai.errors import InputError, StateError
+from mailai.ui.tables import paginate
+from segments import builder, pages, queries, services
+from segments.models import Segment
+from segments.starters import STARTERS
+
+
+@require_login
+@require_safe
+def segment_list(request: HttpRequest) -> HttpResponse:
+    """All segments with their size, and ready-made ones to start from."""
+    page = paginate(request, queries.segment_list())
+    names = set(Segment.objects.values_list("name", flat=True))
+    context = {
+        "nav": "segments",
+        "page": page,
+        "rows": pages.rows(list(page.rows)),
+        "starters": [one for one in STARTERS.values() if str(one.name) not in names],
+        "may_edit": has_role(request.user, MARKETER),
+    }
+    return render(request, "segments/list.html", context)
+
+
+@require_role(MARKETER)
+def new(request: UserRequest) -> HttpResponse:
+    """Build a new segment."""
+    if request.method == "POST":
+        return _edit(request, Segment())
+    return _page(request, Segment(), builder.blank())
+
+
+@require_login
+@require_safe
+def detail(request: UserRequest, uuid: UUID) -> HttpResponse:
+    """One segment: its rule, its size, who can be emailed, six of them."""
+    segment = get_object_or_404(Segment, uuid=uuid)
+    try:
+        draft = builder.from_rule(builder.rules.validate(segment.rule))
+    except InputError as error:
+        return _page(request, segment, builder.blank(), problem=str(error))
+    return _page(request, segment, draft)
+
+
+@require_role(MARKETER)
+@require_POST
+def edit(request: UserRequest, uuid: UUID) -> HttpResponse:
+    """Save a segment, or carry out a button of its builder."""
+    return _edit(request, get_object_or_404(Segment, uuid=uuid))
+
+
+@require_role(MARKETER)
+@require_POST
+def count(request: UserRequest) -> HttpResponse:
+    """Count the rule in the form; nothing is saved."""
+    draft = builder.parse(request.POST)
+    panel, counts = pages.counted(draft)
+    nodes = [node for node in builder.walk(draft) if node.path != builder.ROOT]
+    context = {
+        "panel": panel, "may_edit": True, "swapped": True,
+        "counts": [(node.path, counts.get(node.path)) for node in nodes],
+    }  # fmt: skip
+    return render(request, "segments/_counted.html", context)
+
+
+@require_role(MARKETER)
+@require_POST
+def starter(request: UserRequest) -> HttpResponse:
+    """Make one of the ready-made segments."""
+    if request.POST.get("key") not in STARTERS:
+        messages.error(request, _("There is no such example. Choose one from the list."))
+        return redirect("segments:list")
+    made = services.make_starter_segments(only=request.POST["key"], by=request.user)
+    return redirect("segments:detail", uuid=made[0].uuid)
+
+
+@require_role(MARKETER)
+@require_POST
+def duplicate(request: UserRequest, uuid: UUID) -> HttpResponse:
+    """Make a copy to change."""
+    segment = get_object_or_404(Segment, uuid=uuid)
+    try:
+        copy = services.duplicate_segment(segment, by=request.user)
+    except InputError as error:
+        messages.error(request, str(error))
+        return redirect("segments:detail", uuid=uuid)
+    messages.success(request, _("This is the copy. Change it as you like."))
+    return redirect("segments:detail", uuid=copy.uuid)
+
+
+@require_role(MARKETER)
+@require_POST
+def delete(request: UserRequest, uuid: UUID) -> HttpResponse:
+    """Remove a segment that no campaign uses."""
+    segment = get_object_or_404(Segment, uuid=uuid)
+    try:
+        services.delete_segment(segment, by=request.user)
+    except StateError as error:
+        messages.error(request, str(error))
+        return redirect("segments:detail", uuid=uuid)
+    messages.success(request, _("“%(name)s” is deleted.") % {"name": segment.name})
+    return redirect("segments:list")
+
+
+def _edit(request: UserRequest, segment: Segment) -> HttpResponse:
+    draft, name = builder.parse(request.POST), request.POST.get("name", "")
+    action = request.POST.get("action", "save")
+    if action != "save":
+        draft = builder.changed(draft, action)
+        return _page(request, segment, draft, name=name, unsaved=True)
+    try:
+        services.save_segment(segment, name=name, rule=builder.to_rule(draft), by=request.user)
+    except InputError as error:
+        return _page(request, segment, draft, name=name, problem=str(error), unsaved=True)
+    messages.success(request, _("“%(name)s” is saved.") % {"name": segment.name})
+    return redirect("segments:detail", uuid=segment.uuid)
+
+
+def _page(request: UserRequest, segment: Segment, draft: builder.Node, **more: Any) -> HttpResponse:
+    """Show the builder; htmx gets the conditions at once and then asks for the counts."""
+    swapped = bool(getattr(request, "htmx", False)) and request.method == "POST"
+    panel, counts = (pages.Panel("counting"), {}) if swapped else pages.counted(draft)
+    context = {
+        "nav": "segments", "segment": segment, "name": segment.name, "panel": panel, "swapped": swapped,
+        "tree": builder.shown(draft, counts),
+        "groups": builder.field_groups(),
+        "kinds": builder.GROUP_KINDS,
+        "chart": pages.size_chart(segment) if segment.pk else None,
+        "may_edit": has_role(request.user, MARKETER),
+        **more,
+    }  # fmt: skip
+    return render(request, "segments/_builder.html" if swapped else "segments/detail.html", context)

@@ -1,0 +1,199 @@
+"""Profiles from events: hand-worked figures, and incremental equals full."""
+
+import json
+from datetime import datetime, timedelta
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.management import call_command
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from behaviour.models import Event, Product, Shopper, Upload
+from segments import profiles, services, tasks
+from segments.models import Profile, ProfileRefresh, Segment, SegmentSize
+from tests.segments.conftest import NOW
+
+
+def refresh(everybody: bool = False, now: datetime = NOW) -> int:
+    return services.refresh_profiles(everybody, now=now).shoppers
+
+
+def everything() -> list[dict[str, Any]]:
+    """All profiles without the moment of reading."""
+    rows = list(Profile.objects.order_by("pk").values())
+    for row in rows:
+        del row["updated_at"]
+    return rows
+
+
+def test_a_profile_adds_up(make_shopper: Any, make_product: Any, make_event: Any, buy: Any) -> None:
+    anna = make_shopper()
+    mugs, lamps = make_product(category="Mugs"), make_product(category="Lamps")
+    buy(anna, 400, 30, product=lamps, ref="1")
+    buy(anna, 100, 20, product=mugs, ref="2")
+    buy(anna, 100, 5, product=lamps, ref="2")
+    buy(anna, 40, 25, product=mugs, ref="3")
+    make_event(anna, "refund", at=NOW - timedelta(days=30), amount=Decimal("-4.50"))
+    make_event(anna, "email_open", at=NOW - timedelta(days=10))
+    make_event(anna, "email_open", at=NOW - timedelta(days=200))
+    make_event(anna, "email_click", at=NOW - timedelta(days=9))
+    assert refresh() == 1
+    profile = Profile.objects.get()
+    assert (profile.n_orders, profile.n_orders_90d, profile.n_orders_365d, profile.n_products) == (3, 1, 2, 2)
+    assert (profile.monetary, profile.monetary_365d) == (Decimal("75.50"), Decimal("45.50"))
+    # 80 in three orders; gaps of 300 and 60 days.
+    assert profile.average_basket == Decimal("26.67")
+    assert profile.order_gap_days == pytest.approx(180)
+    assert (profile.n_opens_90d, profile.n_clicks_90d) == (1, 1)
+    assert profile.last_event_at == profile.last_click_at == NOW - timedelta(days=9)
+    assert profile.first_order_at == NOW - timedelta(days=400)
+    # 25 + 20 * 0.5^(60/90) for mugs, 30 * 0.5^4 + 5 * 0.5^(60/90) for lamps: 37.599 and 5.025.
+    assert profile.categories == [{"category": "Mugs", "share": 0.8821}, {"category": "Lamps", "share": 0.1179}]
+    assert profile.favourite_category == "Mugs"
+    assert profile.stage == "loyal"
+
+
+def test_lines_of_one_day_without_a_reference_are_one_order(make_shopper: Any, buy: Any) -> None:
+    bob = make_shopper()
+    buy(bob, 5.0)
+    buy(bob, 5.1)
+    buy(bob, 3.0)
+    refresh()
+    assert Profile.objects.get().n_orders == 2
+
+
+def test_a_shopper_without_events_is_a_lead(make_shopper: Any) -> None:
+    make_shopper()
+    refresh()
+    profile = Profile.objects.get()
+    assert (profile.stage, profile.recency_score, profile.monetary) == ("lead", None, Decimal(0))
+
+
+def test_scores_are_quintiles_of_the_buyers(make_shopper: Any, buy: Any) -> None:
+    for number in range(1, 6):
+        buy(make_shopper(), days_ago=number, amount=number)
+    make_shopper()
+    refresh()
+    scores = Profile.objects.order_by("pk").values_list("recency_score", "frequency_score", "monetary_score")
+    assert list(scores) == [(5, 1, 1), (4, 1, 2), (3, 1, 3), (2, 1, 4), (1, 1, 5), (None, None, None)]
+
+
+def test_nothing_new_is_nothing_read(make_shopper: Any, buy: Any, django_assert_max_num_queries: Any) -> None:
+    buy(make_shopper(), 3)
+    assert refresh() == 1
+    with django_assert_max_num_queries(12):
+        assert refresh() == 0
+
+
+def test_only_shoppers_with_news_are_read_but_all_are_scored(make_shopper: Any, buy: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("segments.queries.OVERLAP", 0)
+    shoppers = [make_shopper() for _n in range(5)]
+    for number, shopper in enumerate(shoppers):
+        buy(shopper, 10 + number)
+    refresh()
+    buy(shoppers[4], 1, 500)
+    assert refresh() == 1
+    incremental = everything()
+    # She moved from the last place to the first; the others moved down without an event of their own.
+    assert [row["recency_score"] for row in incremental] == [4, 3, 2, 1, 5]
+    refresh(everybody=True)
+    assert everything() == incremental
+
+
+def test_a_new_day_reads_everybody(make_shopper: Any, buy: Any) -> None:
+    buy(make_shopper(), 89.9)
+    refresh()
+    assert Profile.objects.get().n_orders_90d == 1
+    assert refresh(now=NOW + timedelta(days=2)) == 1
+    assert Profile.objects.get().n_orders_90d == 0
+
+
+def test_an_undone_upload_is_taken_out_again(make_shopper: Any, buy: Any) -> None:
+    anna = make_shopper()
+    buy(anna, 3)
+    second = buy(anna, 2, 90)
+    refresh()
+    second.delete()
+    Upload.objects.create(filename="a.csv", state=Upload.State.UNDONE, finished_at=NOW + timedelta(minutes=1))
+    refresh(now=NOW + timedelta(minutes=2))
+    assert Profile.objects.get().monetary == Decimal(10)
+
+
+def test_removed_shoppers_leave_the_quintiles(make_shopper: Any, buy: Any) -> None:
+    shoppers = [make_shopper() for _n in range(5)]
+    for number, shopper in enumerate(shoppers):
+        buy(shopper, 1 + number)
+    refresh()
+    shoppers[0].delete()
+    refresh()
+    incremental = everything()
+    refresh(everybody=True)
+    assert incremental == everything()
+
+
+def test_the_number_of_queries_does_not_grow_with_shoppers(
+    make_shopper: Any, buy: Any, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(60):
+        buy(make_shopper(), 1 + number % 3)
+    with django_assert_max_num_queries(40):
+        refresh()
+
+
+def test_a_second_process_does_not_work_beside_the_first(make_shopper: Any) -> None:
+    make_shopper()
+    ProfileRefresh.objects.create(pk=1, claimed_at=datetime.now(NOW.tzinfo))
+    assert services.refresh_profiles(wait=False).shoppers == 0
+    # Killed long ago: another takes over.
+    ProfileRefresh.objects.update(claimed_at=NOW - profiles.ABANDONED)
+    assert services.refresh_profiles(wait=False).shoppers == 1
+    assert ProfileRefresh.objects.get().claimed_at is None
+
+
+def test_tasks_run_twice_do_their_work_once(make_shopper: Any, buy: Any) -> None:
+    buy(make_shopper(), 3)
+    segment = Segment.objects.create(name="Everybody", rule={"all": []})
+    for _turn in range(2):
+        tasks.refresh_profiles()
+        tasks.rebuild_profiles()
+    assert Profile.objects.count() == 1
+    assert list(SegmentSize.objects.values_list("segment", "size")) == [(segment.pk, 1)]
+
+
+def test_the_command_says_how_many(make_shopper: Any) -> None:
+    make_shopper()
+    out = StringIO()
+    call_command("refresh_profiles", "--all", "--json", stdout=out)
+    answer = json.loads(out.getvalue())
+    assert answer["shoppers"] == 1
+    assert answer["seconds"] >= 0
+
+
+KINDS = ["purchase", "purchase", "purchase", "refund", "email_open", "email_click", "view"]
+event_rows = st.tuples(
+    st.integers(0, 7), st.sampled_from(KINDS), st.integers(0, 500), st.integers(1, 5000),
+    st.integers(0, 2), st.sampled_from(["", "", "a", "b"]),
+)  # fmt: skip
+
+
+class IncrementalEqualsFull(TestCase):
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(st.lists(event_rows, max_size=12), min_size=1, max_size=4))
+    def test_any_order_of_arrivals_gives_the_same_profiles(self, arrivals: list[list[Any]]) -> None:
+        shoppers = [Shopper.objects.create(external_id=str(number)) for number in range(8)]
+        products = [Product.objects.create(sku=str(n), category=name) for n, name in enumerate(["Mugs", "Lamps", ""])]
+        for rows in arrivals:
+            for shopper, kind, days, pence, product, ref in rows:
+                Event.objects.create(
+                    shopper=shoppers[shopper], kind=kind, at=NOW - timedelta(days=days, seconds=pence),
+                    amount=Decimal(pence) / 100, product=products[product], order_ref=ref, dedupe_key=uuid4(),
+                )  # fmt: skip
+            refresh()
+        incremental = everything()
+        refresh(everybody=True)
+        assert everything() == incremental
