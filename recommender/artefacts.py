@@ -41,7 +41,7 @@ def save(run: TrainingRun, artefact: Artefact) -> tuple[str, str]:
     arrays = {MODEL + name: array for name, array in artefact.model.to_arrays().items()}
     arrays |= {POPULAR + name: array for name, array in artefact.popular.to_arrays().items()}
     buffer = io.BytesIO()
-    np.savez(buffer, shoppers=artefact.shoppers.ids, products=artefact.products.ids, **arrays)
+    np.savez(buffer, shoppers=artefact.shoppers.ids, products=artefact.products.ids, **arrays)  # type: ignore[arg-type]
     content = buffer.getvalue()
     name = default_storage.save(f"{FOLDER}/{run.uuid}.npz", ContentFile(content))
     return name, hashlib.sha256(content).hexdigest()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from django.db.models import Case, Count, Exists, F, Func, IntegerField, Max, Min, OuterRef, Q, QuerySet, Value, When
 
+from behaviour.catalogue import sellable
 from behaviour.models import Consent, ConsentState, Event, Product, Shopper
 from recommender.core.interactions import KINDS, LIKED_STARS
 from recommender.models import Champion, TrainingRun
@@ -66,9 +67,7 @@ def shopper_events(shopper_ids: Collection[int], at: datetime) -> np.ndarray:
 
 def sellable_products() -> np.ndarray:
     """Return the ids of what a mail may show: active, in stock (or not counted), with a picture."""
-    in_stock = Q(stock__isnull=True) | Q(stock__gt=0)
-    rows = Product.objects.filter(in_stock, active=True).exclude(image="").order_by("id")
-    return np.array(list(rows.values_list("id", flat=True)), np.int64)
+    return np.array(list(sellable().order_by("id").values_list("id", flat=True)), np.int64)
 
 
 def recent_buyers(product_ids: Collection[int], at: datetime, days: int = POPULAR_DAYS) -> dict[int, int]:

@@ -82,10 +82,12 @@ class Interactions:
         return np.asarray(self.kinds == PURCHASE)
 
 
-def build(users: np.ndarray, items: np.ndarray, kinds: np.ndarray, ages: np.ndarray, **shape: int) -> Interactions:
+def build(
+    users: np.ndarray, items: np.ndarray, kinds: np.ndarray, ages: np.ndarray, *, n_users: int, n_items: int
+) -> Interactions:
     """Return Interactions from code arrays; events of unknown users or items (-1) are left out.
 
-    ``shape`` is n_users and n_items. Source of the weights and of the decay: docs/recommender.md, part 2.
+    Source of the weights and of the decay: docs/recommender.md, part 2.
     """
     keep = (users >= 0) & (items >= 0)
     ages = np.maximum(ages[keep], 0).astype(np.float32)
@@ -95,7 +97,8 @@ def build(users: np.ndarray, items: np.ndarray, kinds: np.ndarray, ages: np.ndar
         kinds=kinds[keep].astype(np.uint8),
         ages=ages,
         span=float(ages.max()) if len(ages) else 0.0,
-        **shape,
+        n_users=n_users,
+        n_items=n_items,
     )
 
 
