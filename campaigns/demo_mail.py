@@ -3,15 +3,16 @@
 import io
 from dataclasses import dataclass
 from email import message_from_string, policy
-from email.message import EmailMessage
 from functools import cache
 from html.parser import HTMLParser
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 from wsgiref.util import setup_testing_defaults
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
+
+from campaigns import inbox
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Safari/537.36"
 PIXEL, CLICK = "/o/", "/c/"
@@ -36,11 +37,9 @@ class Mail:
 
 def read_mail(raw: str) -> Mail:
     """Read a raw mail and find the tracking addresses in it."""
-    mail = cast(EmailMessage, message_from_string(raw, policy=policy.default))
-    html = mail.get_body(("html",))
+    mail = message_from_string(raw, policy=policy.default)
     parser = _Reader()
-    if html is not None:
-        parser.feed(html.get_content())
+    parser.feed(inbox.part(mail, "html"))  # type: ignore[arg-type]
     header = str(mail.get("List-Unsubscribe", ""))
     addresses = [part.strip(" <>") for part in header.split(",")]
     return Mail(parser.pixel, parser.links, next((url for url in addresses if _is_ours(url)), ""))

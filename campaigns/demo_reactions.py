@@ -29,7 +29,8 @@ ORDERS, ORDERS_TASTE, SPONTANEOUS = 0.12, 0.30, 0.02
 # Minutes within which it happens: what takes a day in life takes minutes here.
 OPEN_MINUTES, CLICK_MINUTES, ORDER_MINUTES, SPONTANEOUS_MINUTES = 5, 2, 3, 10
 N_FAVOURITES = 3
-LOCK, LOCK_SECONDS = "campaigns.demo_reactions", 120
+# One run at a time; after it a pause, so that the spool of this run is at rest when the next one reads it.
+LOCK, LOCK_SECONDS, PAUSE_SECONDS = "campaigns.demo_reactions", 120, 3
 
 
 @dataclass
@@ -65,16 +66,16 @@ def react(now: datetime | None = None, limit: int = 300) -> Reactions:
     if not Shop.current().demo_reacts or not cache.add(LOCK, 1, LOCK_SECONDS):
         return reactions
     try:
+        # What the run before fetched is stamped first, so nothing is fetched a second time.
+        tracking.load_spool()
         moment = _Moment(now or timezone.now(), limit)
         reactions.ordered = _order(moment)
         reactions.by_themselves = _order_by_themselves(moment)
         reactions.unsubscribed = _unsubscribe(moment)
         reactions.clicked = _click(moment)
         reactions.opened = _open(moment)
-        # What was fetched is stamped before the lock goes, so the next run does not fetch it again.
-        tracking.load_spool()
     finally:
-        cache.delete(LOCK)
+        cache.set(LOCK, 1, PAUSE_SECONDS)
     return reactions
 
 
@@ -99,11 +100,11 @@ def _open(moment: _Moment) -> int:
 def _click(moment: _Moment) -> int:
     waiting = _sent(moment, opened_at__isnull=False, clicked_at__isnull=True)
     ready = [m for m in waiting if moment.due(m, "click", CLICKS_TASTE, since=m.opened_at, minutes=CLICK_MINUTES)]
-    categories = _categories(pick[0] for message in ready for pick in message.picks)
+    categories = _categories(pick["product"] for message in ready for pick in message.picks)
     _learn_tastes(moment, ready)
 
     def willing(message: Message) -> bool:
-        shown = {categories.get(pick[0], "") for pick in message.picks}
+        shown = {categories.get(pick["product"], "") for pick in message.picks}
         likes = bool(shown & moment.tastes.get(message.shopper_id, set()))
         return stable_draw("demo-click", message.uuid) < (CLICKS_TASTE if likes else CLICKS)
 
@@ -138,9 +139,8 @@ def _choose_link(
     message: Message, mail: Mail, names: dict[int, str], categories: dict[int, str], taste: set[str]
 ) -> str:
     """Choose as a person does: a product she likes, else another product, else anything in the mail."""
-    products = [
-        (link, pick[0]) for link in mail.links for pick in message.picks if names.get(pick[0], "\0") in link.text
-    ]
+    shown = [(pick["product"], names.get(pick["product"])) for pick in message.picks]
+    products = [(link, pk) for link in mail.links for pk, name in shown if name and name in link.text]
     liked = [link.url for link, product in products if categories.get(product) in taste]
     choices = liked or [link.url for link, _product in products] or [link.url for link in mail.links]
     if not choices:
@@ -234,7 +234,7 @@ def _learn_tastes(moment: _Moment, messages: Sequence[Message]) -> None:
 
 
 def _picked(messages: Iterable[Message]) -> set[int]:
-    return {pick[0] for message in messages for pick in message.picks}
+    return {pick["product"] for message in messages for pick in message.picks}
 
 
 def _categories(product_ids: Iterable[int]) -> dict[int, str]:
