@@ -166,7 +166,8 @@ def _compiled(rule: dict[str, Any], now: datetime, *, wanted: bool) -> Q:
     joined = Q.AND if (kind == "all") == wanted else Q.OR
     parts = [_compiled(part, now, wanted=wanted) for part in rule[kind]]
     if not parts:
-        return Q() if wanted else Q(pk__in=[])
+        # An empty Q would vanish from an "or".
+        return Q(pk__isnull=not wanted)
     return Q(*parts, _connector=joined) if len(parts) > 1 else parts[0]
 
 

@@ -1,0 +1,241 @@
+"""Pages of segments, as browsers with and without script use them."""
+
+import re
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+from django.urls import reverse
+
+from campaigns.models import Campaign
+from mailai.accounts.models import AuditEntry
+from segments import builder, services
+from segments.models import Segment, SegmentSize
+
+RULE = {"all": [{"field": "n_orders", "op": ">=", "value": 2}]}
+
+
+@pytest.fixture
+def segment(shop: Any) -> Segment:
+    return Segment.objects.create(name="Twice", rule=RULE)
+
+
+def form(**more: str) -> dict[str, Any]:
+    """What the browser sends for "orders at least 2"."""
+    return {
+        "name": "Twice", "kind-0": "all", "field-0.0": "n_orders", "was-0.0": "n_orders", "op-0.0": ">=",
+        "value-0.0": "2", **{name.replace("__", "-").replace("_dot_", "."): value for name, value in more.items()},
+    }  # fmt: skip
+
+
+def test_who_may_not_is_turned_away(client_for: Any, stranger: Any, manager: Any, admin: Any, segment: Segment) -> None:
+    reads = [reverse("segments:list"), reverse("segments:detail", args=[segment.uuid])]
+    writes = [reverse("segments:new"), reverse("segments:count"), reverse("segments:starter")]
+    writes += [reverse(f"segments:{name}", args=[segment.uuid]) for name in ("edit", "duplicate", "delete")]
+    for url in reads + writes:
+        assert client_for(stranger).post(url, form()).status_code == 403
+    for reader in (manager, admin):
+        assert [client_for(reader).get(url).status_code for url in reads] == [200, 200]
+        assert {client_for(reader).post(url, form()).status_code for url in writes} == {403}
+        assert b"segment-form" not in client_for(reader).get(reads[1]).content
+    assert Segment.objects.get().rule == RULE
+
+
+def test_writes_need_a_post(client_for: Any, marketer: Any, segment: Segment) -> None:
+    for name in ("edit", "duplicate", "delete"):
+        assert client_for(marketer).get(reverse(f"segments:{name}", args=[segment.uuid])).status_code == 405
+
+
+def test_an_empty_list_offers_examples(client_for: Any, marketer: Any, shop: Any) -> None:
+    page = client_for(marketer).get(reverse("segments:list")).content.decode()
+    assert "No segments yet" in page
+    assert page.count('name="key"') == 4
+
+
+def test_an_example_is_one_click_and_made_once(client_for: Any, marketer: Any, shop: Any) -> None:
+    client = client_for(marketer)
+    for _turn in range(2):
+        answer = client.post(reverse("segments:starter"), {"key": "once"})
+    segment = Segment.objects.get()
+    assert answer.url == reverse("segments:detail", args=[segment.uuid])
+    assert segment.name == "Bought once"
+    assert client.post(reverse("segments:starter"), {"key": "nonsense"}).url == reverse("segments:list")
+
+
+def test_the_list_asks_no_query_per_segment(
+    client_for: Any, marketer: Any, shop: Any, django_assert_num_queries: Any
+) -> None:
+    client = client_for(marketer)
+
+    def n_queries() -> int:
+        from django.db import connection
+        from django.test.utils import CaptureQueriesContext
+
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(reverse("segments:list")).status_code == 200
+        return len(queries)
+
+    Segment.objects.bulk_create(Segment(name=f"A{n}", rule=RULE) for n in range(3))
+    n_queries()
+    few = n_queries()
+    Segment.objects.bulk_create(Segment(name=f"B{n}", rule=RULE) for n in range(20))
+    assert n_queries() == few
+
+
+def test_a_rule_that_can_not_be_read_any_more_does_not_break_the_pages(
+    client_for: Any, marketer: Any, shop: Any
+) -> None:
+    broken = Segment.objects.create(name="Old", rule={"field": "gone", "op": "=", "value": 1})
+    client = client_for(marketer)
+    assert "can&#x27;t be used any more" in client.get(reverse("segments:list")).content.decode()
+    assert "There is no field" in client.get(reverse("segments:detail", args=[broken.uuid])).content.decode()
+    assert services.record_sizes() == 0
+
+
+def test_saving_writes_the_rule_and_an_audit_entry(client_for: Any, marketer: Any, shop: Any) -> None:
+    answer = client_for(marketer).post(reverse("segments:new"), form(action="save"))
+    segment = Segment.objects.get()
+    assert answer.url == reverse("segments:detail", args=[segment.uuid])
+    assert (segment.rule, segment.created_by) == (RULE, marketer)
+    assert AuditEntry.objects.get().action == "segment.create"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"name": " "}, "Give the segment a name"),
+        ({"name": "Taken"}, "There is a segment “Taken” already"),
+        ({"value-0.0": ""}, "needs a value"),
+        ({"value-0.0": "abc"}, "needs a value"),
+        ({"value-0.0": "1.5"}, "whole number"),
+    ],
+)
+def test_what_can_not_be_saved_keeps_the_form(
+    client_for: Any, marketer: Any, shop: Any, changes: dict[str, str], says: str
+) -> None:
+    Segment.objects.create(name="Taken", rule=RULE)
+    page = client_for(marketer).post(reverse("segments:new"), {**form(action="save"), **changes}).content.decode()
+    assert says in page
+    assert "not saved yet" in page
+    assert Segment.objects.count() == 1
+
+
+def test_the_builder_works_without_script(client_for: Any, marketer: Any, segment: Segment) -> None:
+    client, url = client_for(marketer), reverse("segments:edit", args=[segment.uuid])
+    page = client.post(url, form(action="add-group:0")).content.decode()
+    assert "<html" in page
+    assert 'name="kind-0.1"' in page
+    assert 'name="field-0.1.0"' in page
+    segment.refresh_from_db()
+    assert segment.rule == RULE
+
+
+def test_with_htmx_only_the_builder_comes_back_and_the_counts_follow(
+    client_for: Any, marketer: Any, segment: Segment
+) -> None:
+    client = client_for(marketer)
+    url = reverse("segments:edit", args=[segment.uuid])
+    part = client.post(url, form(action="add-condition:0"), headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in part
+    assert part.count('name="field-') == 2
+    assert 'hx-trigger="load"' in part
+
+
+def test_the_count_says_how_many_and_who_can_be_mailed(
+    client_for: Any, marketer: Any, shop: Any, make_shopper: Any, buy: Any, now: Any
+) -> None:
+    for email in ("a@shop.example", ""):
+        shopper = make_shopper(email)
+        buy(shopper, 2)
+        buy(shopper, 9)
+    make_shopper()
+    services.refresh_profiles(now=now)
+    page = client_for(marketer).post(reverse("segments:count"), form()).content.decode()
+    assert re.search(r'mx-big num">2<', page)
+    assert "66.7% of 3 shoppers" in page
+    assert "No email address</dt><dd>1<" in page
+    assert "Orders: 2" in page
+    assert 'id="n-0.0" hx-swap-oob="true">2<' in page
+    assert "Shoppers whose number of orders is at least 2." in page
+
+
+def test_a_segment_that_matches_nobody_says_what_to_do(client_for: Any, marketer: Any, make_shopper: Any) -> None:
+    make_shopper()
+    page = client_for(marketer).post(reverse("segments:count"), form()).content.decode()
+    assert "Nobody matches." in page
+    assert "loosen or remove" in page
+
+
+def test_an_unfinished_condition_and_a_silent_database_are_said(
+    client_for: Any, marketer: Any, segment: Segment, monkeypatch: Any
+) -> None:
+    client = client_for(marketer)
+    page = client.post(reverse("segments:count"), {**form(), "value-0.0": ""}).content.decode()
+    assert "“Orders” needs a value." in page
+
+    def silent(*_args: Any) -> None:
+        raise DatabaseError
+
+    monkeypatch.setattr("segments.queries.reach", silent)
+    assert "The database did not answer" in client.post(reverse("segments:count"), form()).content.decode()
+    assert client.get(reverse("segments:detail", args=[segment.uuid])).status_code == 200
+
+
+def test_a_nonsense_form_is_everybody_not_an_error(client_for: Any, marketer: Any, make_shopper: Any) -> None:
+    make_shopper()
+    nonsense = {"kind-0": "xor", "field-0.0.0": "x", "op-7": "=", "value-0.9.9.9.9": "1", "field-": "y"}
+    page = client_for(marketer).post(reverse("segments:count"), nonsense).content.decode()
+    assert "All shoppers." in page
+
+
+def test_duplicates_get_names_of_their_own(client_for: Any, marketer: Any, segment: Segment) -> None:
+    for _turn in range(2):
+        client_for(marketer).post(reverse("segments:duplicate", args=[segment.uuid]))
+    assert sorted(Segment.objects.values_list("name", flat=True)) == ["Twice", "Twice, copy", "Twice, copy 2"]
+
+
+def test_a_segment_in_use_is_not_deleted(client_for: Any, marketer: Any, segment: Segment) -> None:
+    Campaign.objects.create(name="Spring", segment=segment)
+    client, url = client_for(marketer), reverse("segments:delete", args=[segment.uuid])
+    page = client.post(url, follow=True).content.decode()
+    assert "is used by 1 campaign." in page
+    assert not AuditEntry.objects.filter(action="segment.delete").exists()
+    Campaign.objects.all().delete()
+    assert client.post(url).url == reverse("segments:list")
+    assert not Segment.objects.exists()
+    assert AuditEntry.objects.filter(action="segment.delete").count() == 1
+
+
+def test_the_size_is_drawn_from_the_second_day_on(client_for: Any, marketer: Any, segment: Segment) -> None:
+    client, url = client_for(marketer), reverse("segments:detail", args=[segment.uuid])
+    SegmentSize.objects.create(segment=segment, on=date.today() - timedelta(days=3), size=10)
+    assert b"segment-size" not in client.get(url).content
+    SegmentSize.objects.create(segment=segment, on=date.today(), size=14)
+    assert b"Size over 3 days" in client.get(url).content
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"all": []},
+        RULE,
+        {"any": [*RULE["all"], {"field": "stage", "op": "in", "value": ["loyal", "new"]}]},
+        {"all": [{"not": {"any": [*RULE["all"], {"field": "country", "op": "unknown"}]}}]},
+        {"not": {"field": "monetary", "op": ">", "value": 12.5}},
+        {"all": [{"any": [{"not": {"all": [*RULE["all"], *RULE["all"]]}}, *RULE["all"]]}, *RULE["all"]]},
+    ],
+)
+def test_a_rule_comes_back_from_the_builder_as_it_went_in(rule: dict[str, Any]) -> None:
+    assert builder.to_rule(builder.from_rule(rule)) == rule
+
+
+def test_buttons_move_and_remove() -> None:
+    draft = builder.from_rule({"all": [{"field": name, "op": ">=", "value": 1} for name in ("n_orders", "monetary")]})
+    fields = lambda node: [part.field for part in node.parts]  # noqa: E731
+    assert fields(builder.changed(draft, "up:0.1")) == ["monetary", "n_orders"]
+    assert fields(builder.changed(draft, "down:0.0")) == ["n_orders", "monetary"]
+    assert fields(builder.changed(draft, "down:0.1")) == ["n_orders", "monetary"]
+    assert fields(builder.changed(draft, "remove:0.0")) == ["monetary"]
+    assert fields(builder.changed(draft, "remove:0")) == ["monetary"]
+    assert fields(builder.changed(draft, "explode:0.0")) == ["monetary"]
