@@ -79,7 +79,9 @@ class Campaign(models.Model):
     # Why it stopped by itself, in words for the marketer.
     pause_reason = models.CharField(max_length=500, blank=True)
     demo = models.BooleanField(default=False)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 
@@ -104,7 +106,7 @@ class Variant(models.Model):
     preheader = models.CharField(max_length=300, blank=True)
     mjml = models.TextField(blank=True)
     share = models.FloatField(default=1.0)
-    # {"html": [literal, name, literal, …], "text": […], "subject": […], "n_picks": n}, written by planning.
+    # Parts of subject, preheader, html and text, n_picks and fields (campaigns.content), written by planning.
     compiled = models.JSONField(default=dict, blank=True)
 
     class Meta:
@@ -155,7 +157,7 @@ class Message(models.Model):
     probability = models.FloatField()
     draw = models.FloatField()
     run = models.ForeignKey(TrainingRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    # [[product id, score, level, reason evidence…], …], best first, and the hour (0-167) that was chosen.
+    # recommender.picks.Pick as JSON (product, score, level, evidence), best first, and the hour of the week (0-167).
     picks = models.JSONField(default=list, blank=True)
     hour = models.PositiveSmallIntegerField(null=True, blank=True)
     planned_at = models.DateTimeField(default=timezone.now)

@@ -1,6 +1,6 @@
 """Addresses of this app."""
 
-from django.urls import URLPattern
+from campaigns.public_urls import urlpatterns as public_patterns
 
 app_name = "campaigns"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [*public_patterns]

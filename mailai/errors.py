@@ -30,9 +30,11 @@ class DeliveryError(MailAIError):
 
     permanent : the same message will be refused again, do not retry.
     in_doubt : the other side may have taken it; never send it again by itself.
+    broken : the connection is gone, the next message needs a new one.
     """
 
-    def __init__(self, message: str, *, permanent: bool = False, in_doubt: bool = False) -> None:
+    def __init__(self, message: str, *, permanent: bool = False, in_doubt: bool = False, broken: bool = False) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.in_doubt = in_doubt
+        self.broken = broken

@@ -1,0 +1,128 @@
+"""A campaign from a specification (docs/campaign-spec.schema.json): the composer's fields for scripts."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+
+from behaviour.models import Shopper
+from campaigns import content, planning
+from campaigns.models import Campaign, Sender, Variant
+from mailai.accounts import audit
+from mailai.errors import InputError
+from segments import rules
+from segments.models import Segment
+
+KEYS = {"name", "segment", "rule", "variants", "sender", "control_share", "send_at"}
+VARIANT_KEYS = {"subject", "preheader", "mjml", "template", "share"}
+MAX_VARIANTS = 3
+LABELS = "ABC"
+
+
+@transaction.atomic
+def create_campaign(spec: Any, *, by: Any = None) -> Campaign:
+    """Make a draft; with ``send_at`` it is scheduled too.
+
+    Raises
+    ------
+    InputError : the first thing that is wrong, with what to do.
+    """
+    if not isinstance(spec, dict):
+        raise InputError(_("The specification must be one JSON object."))
+    _refuse_unknown(spec, KEYS)
+    campaign = Campaign.objects.create(
+        name=_text(spec, "name"),
+        segment=_segment(spec),
+        rule=rules.validate(spec["rule"]) if "rule" in spec else None,
+        sender=_sender(spec),
+        control_share=_share(spec, "control_share", 0.1),
+        demo=Shopper.objects.filter(demo=True).exists(),
+        created_by=by,
+    )
+    variants = spec.get("variants")
+    if not isinstance(variants, list) or not 1 <= len(variants) <= MAX_VARIANTS:
+        raise InputError(_("“variants” must be a list of one to three emails."))
+    for label, variant in zip(LABELS, variants, strict=False):
+        _variant(campaign, label, variant, len(variants))
+    audit.record("campaign.create", campaign, by=by)
+    if spec.get("send_at"):
+        planning.schedule(campaign, send_at=_moment(spec["send_at"]), by=by)
+    else:
+        _refuse_faults(campaign)
+    return campaign
+
+
+def _refuse_faults(campaign: Campaign) -> None:
+    for variant in campaign.variants.all():
+        faults = [problem.text for problem in content.problems_of(variant) if problem.blocks]
+        if faults:
+            raise InputError(faults[0])
+
+
+def _refuse_unknown(given: dict[str, Any], known: set[str]) -> None:
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise InputError(
+            _("Unknown field “%(name)s”. Known are: %(known)s.")
+            % {"name": unknown[0], "known": ", ".join(sorted(known))}
+        )
+
+
+def _text(given: dict[str, Any], key: str) -> str:
+    value = given.get(key)
+    if not isinstance(value, str) or not value.strip() or len(value) > 120:
+        raise InputError(_("“%(name)s” must be a text of 1 to 120 characters.") % {"name": key})
+    return value.strip()
+
+
+def _share(given: dict[str, Any], key: str, default: float) -> float:
+    value = given.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise InputError(_("“%(name)s” must be a number from 0 to below 1, such as 0.1.") % {"name": key})
+    return float(value)
+
+
+def _segment(spec: dict[str, Any]) -> Segment | None:
+    if ("segment" in spec) == ("rule" in spec):
+        raise InputError(_("Give either “segment” (its name) or “rule”."))
+    if "rule" in spec:
+        return None
+    segment = Segment.objects.filter(name=spec["segment"]).first()
+    if segment is None:
+        raise InputError(_("There is no segment “%(name)s”.") % {"name": spec["segment"]})
+    return segment
+
+
+def _sender(spec: dict[str, Any]) -> Sender:
+    senders = Sender.objects.filter(name=spec["sender"]) if "sender" in spec else Sender.objects.filter(is_default=True)
+    sender = senders.first()
+    if sender is None:
+        raise InputError(_("There is no such sender. Connect one under Admin, Sending, and give its name as “sender”."))
+    return sender
+
+
+def _variant(campaign: Campaign, label: str, given: Any, n_variants: int) -> None:
+    if not isinstance(given, dict):
+        raise InputError(_("Each of “variants” must be an object."))
+    _refuse_unknown(given, VARIANT_KEYS)
+    starters = {starter.key: starter for starter in content.STARTERS}
+    if ("mjml" in given) == ("template" in given):
+        raise InputError(_("Give each variant either “mjml” or “template”."))
+    if "template" in given and given["template"] not in starters:
+        known = {"name": given["template"], "known": ", ".join(starters)}
+        raise InputError(_("There is no template “%(name)s”. Known are: %(known)s.") % known)
+    mjml = given["mjml"] if "mjml" in given else starters[given["template"]].mjml
+    share = _share(given, "share", 1 / n_variants) if n_variants > 1 else 1.0
+    Variant.objects.create(
+        campaign=campaign, label=label, subject=_text(given, "subject"),
+        preheader=str(given.get("preheader", ""))[:300], mjml=str(mjml), share=share,
+    )  # fmt: skip
+
+
+def _moment(value: Any) -> datetime:
+    moment = parse_datetime(value) if isinstance(value, str) else None
+    if moment is None or moment.tzinfo is None:
+        raise InputError(_("“send_at” must be a time with its zone, such as 2026-05-01T09:00:00+01:00."))
+    return moment
