@@ -189,3 +189,8 @@ def test_cosine_equals_the_textbook():
     np.fill_diagonal(expected, 0)
     np.testing.assert_allclose(model.neighbours(model.unit, board.known).toarray(), expected, atol=1e-6)
     assert isinstance(model.unit, csr_matrix)
+
+
+def test_every_algorithm_is_documented(settings):
+    text = (settings.BASE_DIR / "docs/recommender.md").read_text()
+    assert {name for name in ALGORITHMS if f"`{name}`" not in text} == set()
