@@ -93,7 +93,7 @@ def parse(post: QueryDict) -> Node:
             _read(nodes.setdefault(place, Node()), found[1], post.getlist(name))
     root = nodes.pop((0,), None) or Node("all")
     root.kind = root.kind or "all"
-    known = {(0,): root}
+    known: dict[tuple[int, ...], Node] = {(0,): root}
     for place in sorted(nodes):
         parent = known.get(place[:-1])
         if parent is not None and parent.is_group:

@@ -1,7 +1,7 @@
 """Writes profiles: aggregates by SQL per batch of shoppers, scores by arrays over the whole shop."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -129,7 +129,7 @@ def _write_aggregates(shopper_ids: Sequence[int], within: queries.Windows) -> No
         )  # fmt: skip
 
 
-def _order_columns(figures: dict[Any, Any] | None, events: dict[str, Any] | None) -> dict[str, Any]:
+def _order_columns(figures: dict[Any, Any] | None, events: Mapping[str, Any] | None) -> dict[str, Any]:
     refunded, refunded_365d = ((events or {}).get(name) or 0 for name in ("refunded", "refunded_365d"))
     if figures is None:
         return {"monetary": _money(-float(refunded)), "monetary_365d": _money(-float(refunded_365d))}
@@ -147,7 +147,7 @@ def _order_columns(figures: dict[Any, Any] | None, events: dict[str, Any] | None
     }
 
 
-def _event_columns(events: dict[str, Any] | None) -> dict[str, Any]:
+def _event_columns(events: Mapping[str, Any] | None) -> dict[str, Any]:
     if events is None:
         return {}
     return {
@@ -195,6 +195,7 @@ def _write_scores(within: queries.Windows) -> None:
     new = _scores(frame, within)
     old = frame[[*SCORES, "stage"]].astype(dict.fromkeys(SCORES, float)).fillna(0)
     changed = (new != old).any(axis=1)
+    values: Any
     for values, rows in new[changed].assign(pk=frame["shopper_id"]).groupby([*SCORES, "stage"]):
         *scores, stage = values
         columns = {name: int(score) or None for name, score in zip(SCORES, scores, strict=True)}

@@ -3,7 +3,7 @@
 import difflib
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -109,7 +109,7 @@ def order_lines(shopper_ids: Sequence[int]) -> pd.DataFrame:
     return lines.sort_values(["shopper", "at", "order", "category"]).reset_index(drop=True)
 
 
-def _line(row: dict[str, Any]) -> tuple[int, str, float, float, float]:
+def _line(row: Mapping[str, Any]) -> tuple[int, str, float, float, float]:
     money = None if row["money"] is None else float(row["money"])
     return (
         row["shopper_id"], row["product__category"] or "", row["first"].timestamp(),
@@ -117,7 +117,7 @@ def _line(row: dict[str, Any]) -> tuple[int, str, float, float, float]:
     )  # fmt: skip
 
 
-def event_figures(shopper_ids: Sequence[int], within: Windows) -> list[dict[str, Any]]:
+def event_figures(shopper_ids: Sequence[int], within: Windows) -> list[Mapping[str, Any]]:
     """Return refunds, products, opens, clicks and last times of a batch of shoppers; one grouped query."""
     opened, clicked = Q(kind=Event.Kind.EMAIL_OPEN), Q(kind=Event.Kind.EMAIL_CLICK)
     recent_90d, recent_365d = Q(at__gte=within.since_90d), Q(at__gte=within.since_365d)
@@ -212,11 +212,14 @@ def size_history(segment: Segment, days: int = 90) -> list[SegmentSize]:
 def known_values(field_name: str, limit: int = 300) -> list[str]:
     """Return the values that a text field has in this shop, by name."""
     if field_name == "bought_category":
-        values = Product.objects.exclude(category="").values_list("category", flat=True)
-    else:
-        path = rules.FIELDS[field_name].path
-        values = Shopper.objects.exclude(**{path: ""}).filter(**{f"{path}__isnull": False}).values_list(path, flat=True)
-    return list(values.order_by("category" if field_name == "bought_category" else path).distinct()[:limit])
+        return _distinct(Product.objects.all(), "category", limit)
+    return _distinct(Shopper.objects.all(), rules.FIELDS[field_name].path, limit)
+
+
+def _distinct(rows: "QuerySet[Any]", path: str, limit: int) -> list[str]:
+    filled = rows.exclude(**{path: ""}).exclude(**{f"{path}__isnull": True})
+    return list(filled.order_by(path).values_list(path, flat=True).distinct()[:limit])
+
 
 
 def segment_named(name: str) -> Segment:

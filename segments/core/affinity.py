@@ -33,7 +33,7 @@ def favourite_categories(lines: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame({name: [] for name in COLUMNS})
     age = lines.groupby("shopper")["days"].transform("max") - lines["days"]
     weights = lines.assign(weight=lines["spent"] * np.power(0.5, age / HALF_LIFE_DAYS))
-    sums = weights.groupby(["shopper", "category"], as_index=False)["weight"].sum()
+    sums = weights.groupby(["shopper", "category"])[["weight"]].sum().reset_index()
     sums["share"] = (sums["weight"] / sums.groupby("shopper")["weight"].transform("sum")).round(DECIMALS)
     best = sums.sort_values(["shopper", "share", "category"], ascending=[True, False, True])
     return best.groupby("shopper").head(TOP)[COLUMNS].reset_index(drop=True)
