@@ -3,14 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-PERSONAL, POPULAR = "personal", "popular"
+PERSONAL, POPULAR, NEWEST = "personal", "popular", "newest"
 
 
 @dataclass(frozen=True)
 class Pick:
     """A product, how sure the model is, on which rung of the ladder it was found, and why.
 
-    because : {"kind": "neighbours", "n", "of", "products", "counts", "weights"} or {"kind": "popular", "n", "days"}.
+    because : {"kind": "neighbours", "n", "of", "products", "counts", "weights"} {"kind": "popular", "n", "days"} or
+    {"kind": "newest"}.
     """
 
     product_id: int

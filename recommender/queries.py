@@ -92,6 +92,11 @@ def best_sellers(at: datetime, sellable: Collection[int], n: int) -> list[tuple[
     return []
 
 
+def newest_products(n: int) -> list[int]:
+    """Return the newest products that can be sold: the last rung of the ladder."""
+    return list(sellable().order_by("-created_at", "-id").values_list("id", flat=True)[:n])
+
+
 def profiling_refused(shopper_ids: Collection[int]) -> set[int]:
     """Return who said no to personal picks; the newest statement counts."""
     refused: set[int] = set()

@@ -15,7 +15,7 @@ from recommender.artefacts import Artefact
 from recommender.core.interactions import Interactions, bought_items, build
 from recommender.core.ranking import one_hot
 from recommender.models import TrainingRun
-from recommender.picks import PERSONAL, POPULAR, Pick
+from recommender.picks import NEWEST, PERSONAL, POPULAR, Pick
 
 logger = logging.getLogger(__name__)
 Picks = dict[int, list[Pick]]
@@ -31,8 +31,8 @@ def top_products(
 ) -> Picks:
     """Return up to k picks of each shopper, best first, from her events up to ``at`` (default: now).
 
-    The ladder: what the model finds for her, then most popular; each pick says its level. Only products that are
-    active, in stock and have a picture. Whoever refused personal picks gets popular ones. Without ``run`` the champion
+    The ladder: what the model finds for her, then most popular, then newest; each pick says its level. Only products
+    that are active, in stock and have a picture. Whoever refused personal picks gets popular ones. Without ``run`` the champion
     decides; if its file is damaged, the last good one does; without any, plain best-sellers do.
 
     10,000 shoppers of a million: their events in 5 queries, then 12 to 25 CPU seconds for the neighbours, twice with
@@ -44,9 +44,10 @@ def top_products(
         return {shopper: [] for shopper in shopper_ids}
     artefact = artefacts.load(run) if run else serving_artefact()
     if artefact is None:
-        return _best_sellers(shopper_ids, k, at, exclude_bought)
-    picks = _from_artefact(artefact, shopper_ids, k, at, exclude_bought)
-    return _count_buyers(picks, at)
+        picks = _best_sellers(shopper_ids, k, at, exclude_bought)
+    else:
+        picks = _count_buyers(_from_artefact(artefact, shopper_ids, k, at, exclude_bought), at)
+    return _fill_with_newest(picks, k, at, exclude_bought)
 
 
 def serving_artefact() -> Artefact | None:
@@ -122,14 +123,33 @@ def _counted(pick: Pick, buyers: dict[int, int]) -> Pick:
     return Pick(pick.product_id, pick.score, pick.level, because)
 
 
+def _fill_with_newest(picks: Picks, k: int, at: datetime, exclude_bought: bool) -> Picks:
+    """Give the last rung to whoever has a short list still: a shop with few orders, or a shopper who has it all."""
+    short = [shopper for shopper, row in picks.items() if len(row) < k]
+    if not short:
+        return picks
+    bought = _bought(short, at) if exclude_bought else {}
+    longest = max(len(own) for own in [*bought.values(), []])
+    newest = queries.newest_products(2 * k + longest)
+    for shopper in short:
+        there = {pick.product_id for pick in picks[shopper]} | bought.get(shopper, set())
+        more = [Pick(product, 0.0, NEWEST, {"kind": "newest"}) for product in newest if product not in there]
+        picks[shopper] = [*picks[shopper], *more][:k]
+    return picks
+
+
+def _bought(shopper_ids: Collection[int], at: datetime) -> dict[int, set[int]]:
+    bought: dict[int, set[int]] = {}
+    for shopper, product, kind, _seconds in queries.shopper_events(shopper_ids, at).tolist():
+        if kind == queries.KINDS.index("purchase"):
+            bought.setdefault(shopper, set()).add(product)
+    return bought
+
+
 def _best_sellers(shopper_ids: Collection[int], k: int, at: datetime, exclude_bought: bool) -> Picks:
     """Serve without a model: what most shoppers ordered."""
     sellable = set(queries.sellable_products().tolist())
-    bought: dict[int, set[int]] = {}
-    if exclude_bought:
-        for shopper, product, kind, _seconds in queries.shopper_events(shopper_ids, at).tolist():
-            if kind == queries.KINDS.index("purchase"):
-                bought.setdefault(shopper, set()).add(product)
+    bought = _bought(shopper_ids, at) if exclude_bought else {}
     longest = max((len(own) for own in bought.values()), default=0)
     found = queries.best_sellers(at, sellable, k + longest)
     picks = {}

@@ -1,0 +1,45 @@
+"""A small shop that can send."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from campaigns import content, senders
+from campaigns.models import Campaign, Variant
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def products(make_product):
+    return [
+        make_product(sku=f"p{n}", name=f"Product {n}", price=Decimal("10.00") + n, url=f"https://shop.example/p{n}")
+        for n in range(6)
+    ]
+
+
+@pytest.fixture
+def shoppers(make_shopper, make_event, products):
+    """Eight shoppers with consent and one order each."""
+    made = [make_shopper(f"s{n}@mail.example", first_name=f"Name{n}", external_id=f"s{n}") for n in range(8)]
+    for n, shopper in enumerate(made):
+        make_event(shopper, at=NOW - timedelta(days=n + 1), product=products[n % 3], amount=Decimal("10.00"))
+    return made
+
+
+@pytest.fixture
+def inbox(shop):
+    return senders.ensure_demo_inbox()
+
+
+@pytest.fixture
+def make_campaign(shop):
+    def make(sender, *, mjml="", subject="{{ first_name|Hello }}, look", **fields):
+        fields.setdefault("name", "Autumn picks")
+        fields.setdefault("control_share", 0.0)
+        campaign = Campaign.objects.create(sender=sender, **fields)
+        Variant.objects.create(campaign=campaign, subject=subject, mjml=mjml or content.STARTERS[0].mjml)
+        return campaign
+
+    return make
