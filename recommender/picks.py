@@ -10,7 +10,7 @@ PERSONAL, POPULAR, NEWEST = "personal", "popular", "newest"
 class Pick:
     """A product, how sure the model is, on which rung of the ladder it was found, and why.
 
-    because : {"kind": "neighbours", "n", "of", "products", "counts", "weights"} {"kind": "popular", "n", "days"} or
+    because : {"kind": "neighbours", "n", "of", "products", "counts", "weights"}, {"kind": "popular", "n", "days"} or
     {"kind": "newest"}.
     """
 

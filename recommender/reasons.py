@@ -31,10 +31,14 @@ def _sentences(picks: list[Pick], names: dict[int, str]) -> list[str]:
     used: set[int] = set()
     sentences = []
     for pick in picks:
-        if pick.because.get("kind") == "neighbours":
+        kind = pick.because.get("kind")
+        if kind == "neighbours":
             sentences.append(_neighbours(pick.because, names, used))
-        else:
+        elif kind == "popular":
             sentences.append(_popular(pick.because))
+        else:
+            # Nobody ordered it, so nothing more may be claimed.
+            sentences.append(_("From our range"))
     return sentences
 
 

@@ -32,8 +32,8 @@ def top_products(
     """Return up to k picks of each shopper, best first, from her events up to ``at`` (default: now).
 
     The ladder: what the model finds for her, then most popular, then newest; each pick says its level. Only products
-    that are active, in stock and have a picture. Whoever refused personal picks gets popular ones. Without ``run`` the champion
-    decides; if its file is damaged, the last good one does; without any, plain best-sellers do.
+    that are active, in stock and have a picture. Whoever refused personal picks gets popular ones. Without ``run`` the
+    champion decides; if its file is damaged, the last good one does; without any, plain best-sellers do.
 
     10,000 shoppers of a million: their events in 5 queries, then 12 to 25 CPU seconds for the neighbours, twice with
     the reasons.

@@ -363,3 +363,13 @@ def test_reasons_of_one_mail_name_different_products_where_they_can(make_product
         "3 shoppers with a taste like yours bought it",
         "Shoppers with a taste like yours looked at it",
     ]
+
+
+def test_a_short_list_ends_with_new_products_and_claims_nothing_for_them(make_shopper, make_product, make_event):
+    bought, fresh = make_product(), make_product()
+    make_event(make_shopper(), product=bought, at=NOW - timedelta(days=1))
+    train_all()
+    newcomer = make_shopper()
+    picks = services.top_products([newcomer.pk], 3)[newcomer.pk]
+    assert [(pick.product_id, pick.level) for pick in picks] == [(bought.pk, "popular"), (fresh.pk, "newest")]
+    assert reason_texts(picks, "en") == ["Ordered by 1 shopper in the last 30 days", "From our range"]
