@@ -11,12 +11,12 @@ SET_UP = "analytics.demo_setup.set_up_demo_shop"
 
 
 @shared_task
-def load_demo(by_id: int | None) -> None:
+def load_demo(by_id: int) -> None:
     """Load the demo shop and make it live, or complete it."""
     import_string(SET_UP)(by=User.objects.filter(pk=by_id).first())
 
 
 @shared_task
-def remove_demo(by_id: int | None) -> None:
+def remove_demo(by_id: int) -> None:
     """Remove the demo shop, or what is left of it."""
     demo.remove_demo_shop(by=User.objects.filter(pk=by_id).first())

@@ -67,9 +67,18 @@ def fetch(url: str, body: bytes | None = None) -> bool:
     }
     setup_testing_defaults(environ)
     statuses: list[str] = []
-    response = _application()(environ, lambda status, headers, exc_info=None: statuses.append(status))
+    response = _application()(environ, _remember(statuses))
     response.close()
     return statuses[0] < "4"
+
+
+def _remember(statuses: list[str]) -> Any:
+    """Return WSGI's start_response, which keeps only the status."""
+
+    def start_response(status: str, headers: Any, exc_info: Any = None) -> None:
+        statuses.append(status)
+
+    return start_response
 
 
 @cache

@@ -22,7 +22,7 @@ from campaigns.demo_mail import Mail, fetch, read_mail
 from campaigns.models import InboxMail, LinkClick, Message
 
 # After this time a message is left alone; it covers a worker that was away for a while.
-WINDOW = timedelta(hours=6)
+WINDOW = timedelta(hours=1)
 # Shares of the messages, and of those that got so far.
 OPENS, CLICKS, CLICKS_TASTE, UNSUBSCRIBES = 0.42, 0.10, 0.32, 0.008
 ORDERS, ORDERS_TASTE, SPONTANEOUS = 0.12, 0.30, 0.02
@@ -92,7 +92,7 @@ def _sent(moment: _Moment, **conditions: Any) -> "QuerySet[Message]":
 
 
 def _open(moment: _Moment) -> int:
-    waiting = _sent(moment, opened_at__isnull=True, unsubscribed_at__isnull=True)
+    waiting = _sent(moment, opened_at__isnull=True, unsubscribed_at__isnull=True).defer("picks")
     due = (m for m in waiting if moment.due(m, "open", OPENS, since=m.sent_at, minutes=OPEN_MINUTES))
     return _with_mail(moment, due, lambda message, mail: bool(mail.pixel) and fetch(mail.pixel))
 
@@ -118,7 +118,7 @@ def _click(moment: _Moment) -> int:
 
 
 def _unsubscribe(moment: _Moment) -> int:
-    waiting = _sent(moment, opened_at__isnull=False, unsubscribed_at__isnull=True)
+    waiting = _sent(moment, opened_at__isnull=False, unsubscribed_at__isnull=True).defer("picks")
     due = (m for m in waiting if moment.due(m, "leave", UNSUBSCRIBES, since=m.opened_at, minutes=CLICK_MINUTES))
     return _with_mail(
         moment,
@@ -159,6 +159,8 @@ def _order(moment: _Moment) -> int:
     _learn_tastes(moment, [click.message for click in rows])
     orders: dict[UUID, EventRow] = {}
     for click in rows:
+        if click.product is None:
+            continue
         likes = _root(click.product.category) in moment.tastes.get(click.message.shopper_id, set())
         share = ORDERS_TASTE if likes else ORDERS
         if moment.due(click.message, "order", share, since=click.first_at, minutes=ORDER_MINUTES):
@@ -168,12 +170,16 @@ def _order(moment: _Moment) -> int:
 
 def _order_by_themselves(moment: _Moment) -> int:
     """A few buy without any mail, in the control group as often as in the others, so that lift is honest."""
-    messages = Message.objects.filter(
-        shopper__demo=True,
-        state__in=[Message.State.SENT, Message.State.CONTROL],
-        due_at__gt=moment.now - WINDOW,
-        due_at__lte=moment.now,
-    ).order_by("pk")
+    messages = (
+        Message.objects.defer("picks")
+        .filter(
+            shopper__demo=True,
+            state__in=[Message.State.SENT, Message.State.CONTROL],
+            due_at__gt=moment.now - WINDOW,
+            due_at__lte=moment.now,
+        )
+        .order_by("pk")
+    )
     due = [
         message
         for message in messages

@@ -33,7 +33,7 @@ def remove_demo_shop(by: Any = None) -> dict[str, int]:
     _reset_shop()
     removed = {label: count for label, count in removed.items() if count}
     if removed:
-        audit.record("demo.remove", Shop.current(), by=by, **{k.replace(".", "_"): n for k, n in removed.items()})
+        audit.record("demo.remove", Shop.current(), by=by, removed=removed)
     return removed
 
 
@@ -126,5 +126,5 @@ def _reset_shop() -> None:
         shop.url = ""
     for name, value in loading.SHOP.items():
         if getattr(shop, name) == value:
-            setattr(shop, name, Shop._meta.get_field(name).get_default())
+            setattr(shop, name, getattr(Shop(), name))
     shop.save()
