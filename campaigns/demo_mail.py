@@ -75,7 +75,7 @@ def fetch(url: str, body: bytes | None = None) -> bool:
 def _remember(statuses: list[str]) -> Any:
     """Return WSGI's start_response, which keeps only the status."""
 
-    def start_response(status: str, headers: Any, exc_info: Any = None) -> None:
+    def start_response(status: str, *_rest: Any) -> None:
         statuses.append(status)
 
     return start_response

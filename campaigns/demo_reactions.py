@@ -79,7 +79,7 @@ def react(now: datetime | None = None, limit: int = 300) -> Reactions:
     return reactions
 
 
-def _sent(moment: _Moment, **conditions: Any) -> "QuerySet[Message]":
+def _sent(moment: _Moment, **conditions: Any) -> QuerySet[Message]:
     """Return recent mails of demo shoppers in the demo inbox; everything below starts here."""
     return Message.objects.filter(
         shopper__demo=True,

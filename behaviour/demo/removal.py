@@ -68,7 +68,7 @@ def _protects(model: type[models.Model], target: type[models.Model]) -> bool:
     )
 
 
-def _batches(rows: "QuerySet[Any]", size: int = BATCH) -> Iterator[list[int]]:
+def _batches(rows: QuerySet[Any], size: int = BATCH) -> Iterator[list[int]]:
     """Yield ids from the front until none is left; the caller deletes each batch."""
     while batch := list(rows.order_by("pk").values_list("pk", flat=True)[:size]):
         yield batch

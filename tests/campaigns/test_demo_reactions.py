@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.utils import timezone
 
 from behaviour.models import Event, Shop
-from campaigns import demo_mail, demo_reactions, tracking
+from campaigns import addresses, demo_mail, demo_reactions, tracking
 from campaigns.demo_reactions import react
 from campaigns.models import Campaign, InboxMail, LinkClick, Message, Sender, TrackedLink
 from recommender.picks import Pick
@@ -237,3 +238,25 @@ def test_the_browser_reaches_our_own_application_and_nothing_else(client):
 def test_a_mail_without_tracking_has_nothing_to_do():
     mail = demo_mail.read_mail("Subject: Hi\nContent-Type: text/html\n\n<a href='https://x.example/c/1'>x</a>")
     assert mail == demo_mail.Mail("", [], "")
+
+
+def test_the_answers_go_through_the_real_addresses(send, products):
+    messages = [send(number) for number in range(40)]
+    for message in messages:
+        pixel = addresses.open_address(message.uuid)
+        links = "".join(
+            f'<a href="{addresses.click_address(message.uuid, number)}">{product.name}</a>'
+            for number, product in enumerate(products, start=1)
+        )
+        mail = message.inbox_mail
+        mail.raw = f'Subject: Hi\nContent-Type: text/html\n\n{links}<img src="{pixel}" alt="">'
+        mail.save()
+    TrackedLink.objects.all().delete()
+    for number, product in enumerate(products, start=1):
+        TrackedLink.objects.create(campaign=messages[0].campaign, number=number, pick=number, label=product.name)
+    opened = _run(LATER).opened
+    tracking.load_spool(settle=0)
+    assert 0 < opened == Event.objects.filter(kind="email_open").count()
+    clicked = _run(timezone.now() + timedelta(minutes=3)).clicked
+    tracking.load_spool(settle=0)
+    assert clicked == LinkClick.objects.filter(product__in=products).count()
