@@ -46,9 +46,9 @@ def refresh_profiles(everybody: bool = False, *, now: datetime | None = None, wa
     products or an undone upload changed what is old, everybody is read again. Only one process does it at a time;
     `wait=False` comes back at once when another is at it. Raises StateError when it waited in vain.
 
-    Cost: a few queries and one write per 2,000 shoppers with news, then one pass over all profiles in memory (about
-    150 bytes each) that writes only changed scores. At a million shoppers with ten events each a full rebuild reads
-    ten million events once; an incremental refresh costs the news plus that one pass. bench/ measures it.
+    Cost: a few queries and one write per 2,000 shoppers with news, then one pass over all profiles in memory that
+    writes only changed scores. It grows with the shoppers: on SQLite and one core 100,000 shoppers with ten events
+    each took 21 s for everybody and 0.7 s for one shopper's news, so a million take about 3.5 minutes and 7 s.
     """
     started = time.perf_counter()
     if not _claim(wait):
@@ -206,9 +206,8 @@ def _write_scores(within: queries.Windows) -> None:
 def _scores(frame: pd.DataFrame, within: queries.Windows) -> pd.DataFrame:
     """Return the scores (0 where there is no order) and the stage of every row."""
     bought = frame["n_orders"].to_numpy() > 0
-    last = pd.to_datetime(frame["last_order_at"], utc=True)
     # Days up to the end of the shop's today: the stage is the same all day.
-    days = ((within.today + timedelta(days=1)) - last).dt.total_seconds().to_numpy() / orders.DAY
+    days = ((within.today + timedelta(days=1)) - frame["last_order_at"]).dt.total_seconds().to_numpy() / orders.DAY
     limits = lifecycle.thresholds(frame["order_gap_days"].to_numpy(dtype=float))
     new = pd.DataFrame(0.0, index=frame.index, columns=SCORES)
     new.loc[bought, "recency_score"] = rfm.quintile_scores(days[bought], high_is_good=False)

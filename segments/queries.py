@@ -1,6 +1,7 @@
 """All that profiles and segments read over many rows."""
 
 import difflib
+import itertools
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
-from django.db.models.functions import Abs
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum, Value
+from django.db.models.functions import Abs, Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -26,6 +27,7 @@ BATCH = 2000
 SHUFFLE = 1_000_003
 # On PostgreSQL an event with a lower id can become visible after one with a higher id; so the last ids are read again.
 OVERLAP = 5000
+SCORING_ROWS = 20_000
 PURCHASES = Q(kind=Event.Kind.PURCHASE)
 REFUNDS = Q(kind=Event.Kind.REFUND)
 
@@ -97,7 +99,9 @@ def order_lines(shopper_ids: Sequence[int]) -> pd.DataFrame:
 
     Lines without an order reference are one order per day of the shop.
     """
-    bought = Event.objects.filter(PURCHASES, shopper_id__in=shopper_ids).order_by()
+    # Wrapped, so that SQLite reads these shoppers by their index, and not all purchases of the shop by that of kinds.
+    events = Event.objects.alias(what=Coalesce("kind", Value(""))).order_by()
+    bought = events.filter(what=Event.Kind.PURCHASE, shopper_id__in=shopper_ids)
     columns = {"first": Min("at"), "money": Sum("amount"), "n": Sum("quantity")}
     keyed = bought.exclude(order_ref="").values("shopper_id", "product__category", "order_ref").annotate(**columns)
     loose = bought.filter(order_ref="").values("shopper_id", "product__category", "at").annotate(**columns)
@@ -144,8 +148,14 @@ def scoring_frame() -> pd.DataFrame:
         "shopper_id", "last_order_at", "n_orders", "monetary", "order_gap_days",
         "recency_score", "frequency_score", "monetary_score", "stage",
     )  # fmt: skip
-    rows = Profile.objects.order_by("pk").values_list(*columns).iterator(chunk_size=10_000)
-    return pd.DataFrame.from_records(list(rows), columns=list(columns))
+    rows = Profile.objects.order_by("pk").values_list(*columns).iterator(chunk_size=BATCH)
+    parts = []
+    while part := list(itertools.islice(rows, SCORING_ROWS)):
+        frame = pd.DataFrame.from_records(part, columns=list(columns))
+        # Numbers and moments as plain arrays: a million rows of Python objects would take a gigabyte.
+        numbers = dict.fromkeys(frame.columns.difference(["shopper_id", "last_order_at", "n_orders", "stage"]), float)
+        parts.append(frame.astype(numbers).assign(last_order_at=pd.to_datetime(frame["last_order_at"], utc=True)))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(columns))
 
 
 def in_chunks(ids: Sequence[int], size: int = BATCH) -> Iterator[Sequence[int]]:
@@ -219,7 +229,6 @@ def known_values(field_name: str, limit: int = 300) -> list[str]:
 def _distinct(rows: "QuerySet[Any]", path: str, limit: int) -> list[str]:
     filled = rows.exclude(**{path: ""}).exclude(**{f"{path}__isnull": True})
     return list(filled.order_by(path).values_list(path, flat=True).distinct()[:limit])
-
 
 
 def segment_named(name: str) -> Segment:
