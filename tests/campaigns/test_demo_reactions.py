@@ -240,6 +240,7 @@ def test_a_mail_without_tracking_has_nothing_to_do():
     assert mail == demo_mail.Mail("", [], "")
 
 
+@pytest.mark.django_db(transaction=True)  # a request of its own closes the connection that a test would hold open
 def test_the_answers_go_through_the_real_addresses(send, products):
     messages = [send(number) for number in range(40)]
     for message in messages:
