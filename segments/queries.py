@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum, Value
+from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Abs, Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -183,12 +183,13 @@ def sizes(segments: Sequence[Segment], now: datetime | None = None) -> dict[int,
             found[segment.pk] = rules.condition(segment.rule, now)
         except InputError:
             logger.warning("segment %s has a rule that can't be read", segment.pk)
-    mailable = Q(exclusion="")
-    columns = {f"n_{pk}": Count("pk", filter=fits) for pk, fits in found.items()}
-    columns |= {f"mailable_{pk}": Count("pk", filter=fits & mailable) for pk, fits in found.items()}
-    if not columns:
+    if not found:
         return {}
-    counted = consent.with_exclusion(Shopper.objects.all()).aggregate(**columns)
+    # Two levels, because a rule may hold a subquery of its own: first each shopper's answers, then their counts.
+    answers = {f"fits_{pk}": Case(When(fits, then=Value(1)), default=Value(0)) for pk, fits in found.items()}
+    columns = {f"n_{pk}": Count("pk", filter=Q(**{f"fits_{pk}": 1})) for pk in found}
+    columns |= {f"mailable_{pk}": Count("pk", filter=Q(**{f"fits_{pk}": 1}, exclusion="")) for pk in found}
+    counted = consent.with_exclusion(Shopper.objects.all()).annotate(**answers).aggregate(**columns)
     return {pk: Size(counted[f"n_{pk}"], counted[f"mailable_{pk}"]) for pk in found}
 
 

@@ -18,7 +18,7 @@ from behaviour.models import ConsentState, Event, Product, Shopper
 from mailai.errors import InputError
 from segments import queries, rules
 from segments.fields import BOUGHT, CHOICE, DAYS, FIELDS, MONEY, OPERATORS, TEXT, Field
-from segments.models import Profile
+from segments.models import Profile, Segment
 from tests.segments.conftest import NOW
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -138,6 +138,30 @@ def test_reach_counts_each_shopper_once_and_says_why_not(make_shopper: Any) -> N
     make_shopper()
     reach = queries.reach({"all": []})
     assert (reach.count, reach.mailable, reach.excluded) == (3, 1, {"no_consent": 1, "no_address": 1})
+
+
+def test_sizes_of_many_kinds_of_rules_come_from_one_query(
+    make_shopper: Any, make_product: Any, buy: Any, django_assert_num_queries: Any
+) -> None:
+    buyer = make_shopper("a@shop.example", country="France")
+    make_shopper(country="France")
+    buy(buyer, 3, product=make_product(category="Mugs"))
+    trees = [
+        {"all": []},
+        leaf("country", "=", "France"),
+        leaf("bought_category", "=", "Mugs"),
+        {"not": leaf("bought_category", "in", ["Mugs", "Lamps"])},
+        {"any": [leaf("bought_category", "=", "Mugs"), leaf("n_orders", ">", 3)]},
+        {"not": {"all": []}},
+    ]
+    segments = [Segment.objects.create(name=str(number), rule=rule) for number, rule in enumerate(trees)]
+    with django_assert_num_queries(1):
+        sizes = queries.sizes(segments)
+    assert [(sizes[one.pk].count, sizes[one.pk].mailable) for one in segments] == [
+        (2, 1), (2, 1), (1, 1), (1, 0), (1, 1), (0, 0)
+    ]  # fmt: skip
+    parts = {str(number): rule for number, rule in enumerate(trees)}
+    assert list(queries.counts_alone(parts).values()) == [2, 2, 1, 1, 1, 0]
 
 
 # ---------- the slow, obvious way
