@@ -63,7 +63,7 @@ ACTIONS = (
     Entry("upload", _("Upload a file"), "upload", "behaviour:import_new"),
     Entry("sending", _("Sending connections"), "at", "campaigns:senders"),
     Entry("audit", _("Audit log"), "history", "accounts:audit"),
-    Entry("shop", _("Shop settings"), "building-store", "accounts:shop"),
+    Entry("shop", _("Shop settings"), "building-store", "behaviour:shop"),
     Entry("profile", _("Your profile"), "user", "accounts:profile"),
 )
 BOTTOM_KEYS = ("today", "campaigns", "shoppers")
