@@ -96,6 +96,11 @@ class Campaign(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def cancel_id(self) -> str:
+        """Name of the dialog that asks before cancelling."""
+        return f"cancel-{self.pk}"
+
 
 class Variant(models.Model):
     """One version of the mail. Frozen when the campaign is planned: `compiled` is what everybody gets."""

@@ -56,6 +56,11 @@ def rule_of(campaign: Campaign) -> dict[str, Any]:
     return campaign.segment.rule if campaign.segment else rules.EVERYBODY
 
 
+def audience(campaign: Campaign, now: datetime | None = None) -> "QuerySet[Shopper]":
+    """Return the shoppers of a campaign; the rule stands in a subquery, so its joins can't multiply rows."""
+    return Shopper.objects.filter(pk__in=rules.matching(rule_of(campaign), now).values("pk"))
+
+
 def with_skip_reason(shoppers: "QuerySet[Shopper]", now: datetime, cap: int) -> "QuerySet[Shopper]":
     """Annotate ``skip``: why a shopper can't get a mail now, or "". Set-based; one pass over the audience."""
     capped = (
@@ -75,7 +80,7 @@ def with_skip_reason(shoppers: "QuerySet[Shopper]", now: datetime, cap: int) -> 
 def audience_fall(campaign: Campaign, now: datetime | None = None) -> Fall:
     """Count the audience by reason; who would be held back is the expected number, since draws come with the plan."""
     started, now = timezone.now(), now or timezone.now()
-    shoppers = with_skip_reason(rules.matching(rule_of(campaign), now), now, Shop.current().frequency_cap)
+    shoppers = with_skip_reason(audience(campaign, now), now, Shop.current().frequency_cap)
     counts = dict(shoppers.order_by().values("skip").annotate(n=Count("pk")).values_list("skip", "n"))
     eligible = counts.pop("", 0)
     held_back = round(eligible * campaign.control_share)
@@ -190,13 +195,11 @@ def _write_messages(campaign: Campaign, now: datetime) -> None:
     """Plan whoever has no Message yet. The audience is read once, so a segment that moves meanwhile changes nothing."""
     shop = Shop.current()
     planned = Message.objects.filter(campaign=campaign).values("shopper")
-    audience = list(
-        rules.matching(campaign.rule, now).exclude(pk__in=planned).order_by("pk").values_list("pk", flat=True)
-    )
+    waiting = list(audience(campaign, now).exclude(pk__in=planned).order_by("pk").values_list("pk", flat=True))
     variants = list(campaign.variants.all())
     n_picks = max(variant.compiled["n_picks"] for variant in variants)
-    for start in range(0, len(audience), BATCH):
-        batch = Shopper.objects.filter(pk__in=audience[start : start + BATCH])
+    for start in range(0, len(waiting), BATCH):
+        batch = Shopper.objects.filter(pk__in=waiting[start : start + BATCH])
         shoppers = list(with_skip_reason(batch, now, shop.frequency_cap))
         eligible = [shopper.pk for shopper in shoppers if not shopper.skip]  # type: ignore[attr-defined]
         picks = top_products(eligible, n_picks, at=now, run=campaign.run) if n_picks else {}

@@ -121,16 +121,22 @@
   }
   document.addEventListener("click", function (ev) {
     if (ev.target.tagName === "DIALOG" && ev.target.matches(".mx-cmd")) { ev.target.close(); return; }
-    var t = ev.target.closest("[data-mx-theme],[data-mx-cmd],[data-mx-close],[data-mx-open],[data-mx-shut],[data-mx-copy],.mx-seg button");
+    var t = ev.target.closest("[data-mx-theme],[data-mx-cmd],[data-mx-close],[data-mx-open],[data-mx-shut],[data-mx-copy],[data-mx-insert],.mx-seg button");
     if (!t) return;
     if (t.matches("[data-mx-theme]")) switchTheme();
     else if (t.matches("[data-mx-cmd]")) openPalette();
     else if (t.matches("[data-mx-close]")) { var gone = t.closest(t.dataset.mxClose); if (gone) gone.remove(); }
+    else if (t.matches("[data-mx-insert]")) insertText($(t.dataset.mxInto), t.dataset.mxInsert);
     else if (t.matches("[data-mx-open]")) { ev.preventDefault(); openDialog(t.dataset.mxOpen); }
     else if (t.matches("[data-mx-shut]")) t.closest("dialog").close();
     else if (t.matches("[data-mx-copy]")) copy(t);
     else setSegment(t);
   });
+  function insertText(field, text) {
+    if (!field) return;
+    field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
+    field.focus();
+  }
   function copy(button) {
     navigator.clipboard.writeText(button.dataset.mxCopy).then(function () {
       button.setAttribute("aria-label", text("Copied"));

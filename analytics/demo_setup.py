@@ -1,0 +1,38 @@
+"""The demo shop made live: data, segments, profiles, a trained model, the demo inbox. Only this room sees all of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from behaviour import demo
+from behaviour.models import Shopper
+from campaigns import senders
+from mailai.accounts.models import AuditEntry
+from recommender import services as recommender
+from recommender.models import TrainingRun
+from segments import services as segments
+
+Say = Callable[[str], None]
+
+
+def wanted() -> bool:
+    """Say whether a start should load the demo shop, or complete it: nothing real is there, and nobody removed it."""
+    real = Shopper.objects.filter(demo=False).exists()
+    removed = AuditEntry.objects.filter(action="demo.remove").exists()
+    complete = demo.has_demo() and TrainingRun.objects.filter(state=TrainingRun.State.DONE).exists()
+    return not (real or removed or complete)
+
+
+def set_up_demo_shop(*, by: Any = None, say: Say = lambda text: None) -> dict[str, Any]:
+    """Do every step that is not done yet; a second call completes what a kill left open."""
+    loaded = demo.load_demo_shop(by=by, say=say)
+    senders.ensure_demo_inbox()
+    segments.make_starter_segments(demo=True)
+    say("Shopper profiles")
+    segments.refresh_profiles(everybody=True)
+    if not TrainingRun.objects.filter(state=TrainingRun.State.DONE).exists():
+        say("A model that picks products")
+        recommender.request_training(by=by)
+        for run_id in recommender.waiting_runs():
+            recommender.train(run_id)
+    say(f"The demo shop is ready: {loaded.shoppers} shoppers, {loaded.events} events.")
+    return {"shoppers": loaded.shoppers, "products": loaded.products, "events": loaded.events}

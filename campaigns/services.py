@@ -1,0 +1,124 @@
+"""Writes of the composer: drafts and their parts. A campaign that is on its way is not changed here."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from behaviour.models import Shopper
+from campaigns.models import Campaign, Sender, Variant
+from mailai.accounts import audit
+from mailai.errors import InputError, StateError
+from segments.models import Segment
+
+LABELS = "ABC"
+
+
+def draft_of(campaign: Campaign) -> Campaign:
+    """Return the campaign if it can still be changed.
+
+    Raises
+    ------
+    StateError : it is scheduled, running or over.
+    """
+    if campaign.state != Campaign.State.DRAFT:
+        raise StateError(_("This campaign is not a draft any more, so it can't be changed."))
+    return campaign
+
+
+@transaction.atomic
+def create_draft(*, name: str, segment: Segment | None, control_share: float, by: Any) -> Campaign:
+    """Make a draft with the default sender and one empty variant."""
+    campaign = Campaign.objects.create(
+        name=name,
+        segment=segment,
+        control_share=control_share,
+        sender=Sender.objects.filter(is_default=True).first(),
+        demo=Shopper.objects.filter(demo=True).exists(),
+        created_by=by,
+    )
+    Variant.objects.create(campaign=campaign)
+    audit.record("campaign.create", campaign, by=by)
+    return campaign
+
+
+@transaction.atomic
+def set_audience(campaign: Campaign, *, name: str, segment: Segment | None, control_share: float, by: Any) -> None:
+    """Choose who is to get it, and how many are held back."""
+    draft_of(campaign)
+    campaign.name, campaign.segment, campaign.rule, campaign.control_share = name, segment, None, control_share
+    _save(campaign, "name", "segment", "rule", "control_share")
+    audit.record("campaign.audience", campaign, by=by, segment=segment, control_share=control_share)
+
+
+@transaction.atomic
+def set_content(campaign: Campaign, mjml: str, *, by: Any) -> None:
+    """Store the content, faults and all: a broken draft is still a draft. All subjects share it."""
+    draft_of(campaign).variants.update(mjml=mjml)
+    _save(campaign)
+    audit.record("campaign.content", campaign, by=by, characters=len(mjml))
+
+
+@transaction.atomic
+def set_subjects(campaign: Campaign, rows: list[dict[str, str]], *, by: Any) -> None:
+    """Store one to three subjects with their previews; each gets an equal part of the audience.
+
+    Raises
+    ------
+    InputError : no subject, or more than three.
+    """
+    draft_of(campaign)
+    if not 1 <= len(rows) <= len(LABELS):
+        raise InputError(_("Write one to three subjects."))
+    mjml = campaign.variants.values_list("mjml", flat=True).first() or ""
+    for label, row in zip(LABELS, rows, strict=False):
+        values = {"subject": row["subject"], "preheader": row["preheader"], "share": 1 / len(rows), "mjml": mjml}
+        Variant.objects.update_or_create(campaign=campaign, label=label, defaults=values)
+    campaign.variants.exclude(label__in=LABELS[: len(rows)]).delete()
+    _save(campaign)
+    audit.record("campaign.subjects", campaign, by=by, n=len(rows))
+
+
+@transaction.atomic
+def set_timing(campaign: Campaign, *, sender: Sender, send_at: datetime | None, by: Any) -> None:
+    """Choose the sender and the time; no time = as soon as it is released."""
+    draft_of(campaign)
+    campaign.sender, campaign.send_at = sender, send_at
+    _save(campaign, "sender", "send_at")
+    audit.record("campaign.timing", campaign, by=by, send_at=send_at)
+
+
+@transaction.atomic
+def duplicate(campaign: Campaign, *, by: Any) -> Campaign:
+    """Make a new draft like this one."""
+    copy = create_draft(
+        name=_("%(name)s, copy") % {"name": campaign.name[:100]},
+        segment=campaign.segment,
+        control_share=campaign.control_share,
+        by=by,
+    )
+    copy.variants.all().delete()
+    Variant.objects.bulk_create(
+        Variant(
+            campaign=copy, label=variant.label, subject=variant.subject, preheader=variant.preheader,
+            mjml=variant.mjml, share=variant.share,
+        )
+        for variant in campaign.variants.all()
+    )  # fmt: skip
+    copy.sender = campaign.sender
+    _save(copy, "sender")
+    return copy
+
+
+@transaction.atomic
+def delete_draft(campaign: Campaign, *, by: Any) -> None:
+    """Throw a draft away."""
+    audit.record("campaign.delete", draft_of(campaign), by=by)
+    campaign.delete()
+
+
+def _save(campaign: Campaign, *fields: str) -> None:
+    campaign.updated_at = timezone.now()
+    campaign.save(update_fields=[*fields, "updated_at"])
