@@ -105,6 +105,8 @@
       if (e.key === "ArrowDown") { choose(chosen() + 1); e.preventDefault(); }
       if (e.key === "ArrowUp") { choose(chosen() - 1); e.preventDefault(); }
       if (e.key === "Enter") { go(options()[chosen()]); e.preventDefault(); }
+      /* A search field would only empty itself. */
+      if (e.key === "Escape") { palette.close(); e.preventDefault(); }
     });
     palette.addEventListener("click", function (e) { go(e.target.closest("li[role=option]")); });
   }

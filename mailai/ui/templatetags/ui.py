@@ -120,6 +120,12 @@ def commands(context: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @register.simple_tag
+def language_code(language: str) -> str:
+    """Write a language as short as it stands in the top bar: EN, 中文."""
+    return {"zh-hans": "中文"}.get(language, language.upper())
+
+
+@register.simple_tag
 def role_names(roles: tuple[str, ...] | str = "") -> str:
     """Write the roles that may open a page."""
     return numbers.listed(str(ROLE_LABELS[role]) for role in roles or () if role in ROLE_LABELS)
