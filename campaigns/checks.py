@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -60,10 +61,24 @@ def review(campaign: Campaign) -> list[Check]:
     variants = list(campaign.variants.all())
     fall = planning.audience_fall(campaign)
     rows = [_recipients(campaign, fall), _consent(fall), _address(), _sender(campaign)]
+    if is_late(campaign):
+        rows.append(_row("bad", late_text(), step="timing", campaign=campaign))
+    if not variants:
+        rows.append(_row("bad", _("The email has no content yet"), step="content", campaign=campaign))
     rows += [row for variant in variants for row in _problems(campaign, variant)]
     if not any(row["state"] == "bad" for row in rows):
         rows += _content(campaign, variants)
     return rows
+
+
+def is_late(campaign: Campaign) -> bool:
+    """Say whether the time that was chosen passed before the campaign was released."""
+    return campaign.send_at is not None and campaign.send_at <= timezone.now()
+
+
+def late_text() -> str:
+    """Say what to do then."""
+    return _("The time you chose has passed. Choose a later one, or send as soon as you release it.")
 
 
 def _row(state: str, text: str, detail: str = "", step: str = "", campaign: Campaign | None = None) -> Check:

@@ -79,7 +79,8 @@ def expand(mjml: str) -> str:
         return f'<mj-section padding="8px 16px 0">{columns}</mj-section>'
 
     footer = (FOLDER / "footer.mjml").read_text()
-    mjml = PICKS_TAG.sub(picks, mjml)
+    # Browsers send \r\n, which mrml takes for a token of its own.
+    mjml = PICKS_TAG.sub(picks, mjml.replace("\r\n", "\n").replace("\r", "\n"))
     mjml = FOOTER_TAG.sub(lambda _match: footer, mjml)
     if "unsubscribe_url" not in mjml:
         mjml = mjml.replace("</mj-body>", footer + "</mj-body>", 1)

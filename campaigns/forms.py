@@ -102,6 +102,7 @@ class SenderForm(forms.ModelForm):
         label=_("Password"), required=False, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
         help_text=_("Stored encrypted and never shown. Leave empty to keep the one that is stored."),
     )  # fmt: skip
+    port = forms.IntegerField(label=_("Port"), min_value=1, max_value=65_535)
     security = forms.ChoiceField(
         label=_("Security"),
         choices=[("starttls", "STARTTLS"), ("tls", "TLS"), ("none", _("None (only on this machine)"))],
@@ -119,7 +120,6 @@ class SenderForm(forms.ModelForm):
             "from_email": _("Sender address"),
             "reply_to": _("Replies go to"),
             "host": _("Server"),
-            "port": _("Port"),
             "username": _("User name"),
             "hourly_limit": _("At most per hour"),
         }

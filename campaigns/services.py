@@ -56,7 +56,7 @@ def set_audience(campaign: Campaign, *, name: str, segment: Segment | None, cont
 @transaction.atomic
 def set_content(campaign: Campaign, mjml: str, *, by: Any) -> None:
     """Store the content, faults and all: a broken draft is still a draft. All subjects share it."""
-    draft_of(campaign).variants.update(mjml=mjml)
+    draft_of(campaign).variants.update(mjml=mjml.replace("\r\n", "\n"))
     _save(campaign)
     audit.record("campaign.content", campaign, by=by, characters=len(mjml))
 

@@ -1,5 +1,7 @@
 """The five steps of a campaign. Each is a plain form; a step can be left and found again."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -36,12 +38,27 @@ def _draft(uuid: UUID) -> Campaign:
     return get_object_or_404(Campaign.objects.select_related("segment", "sender", "run"), uuid=uuid)
 
 
+def _or_report(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Answer a change that comes too late with a sentence on the campaign's report."""
+
+    @wraps(view)
+    def step(request: UserRequest, uuid: UUID) -> HttpResponse:
+        try:
+            return view(request, uuid)
+        except StateError as error:
+            messages.error(request, str(error))
+            return redirect("analytics:report", uuid)
+
+    return step
+
+
 def _page(request: UserRequest, step: str, campaign: Campaign, status: int = 200, **context: Any) -> HttpResponse:
     """Render one step in the composer's frame; what is on its way is shown by its report."""
     if campaign.pk and campaign.state != Campaign.State.DRAFT:
         return redirect("analytics:report", campaign.uuid)
     labels = _labels()
     done = checks.done_steps(campaign)
+    context.setdefault("fall", _fall(campaign))
     frame = {
         "nav": "campaigns",
         "campaign": campaign,
@@ -80,6 +97,7 @@ def _uuid(word: str | None) -> UUID | None:
 
 
 @require_role(MARKETER)
+@_or_report
 def audience(request: UserRequest, uuid: UUID) -> HttpResponse:
     """Step 1: who gets it, and who is held back."""
     campaign = _draft(uuid)
@@ -113,10 +131,11 @@ def audience_count(request: UserRequest) -> HttpResponse:
     form.is_valid()
     segment, share = form.cleaned_data.get("segment"), form.cleaned_data.get("control_share") or 0.0
     campaign = Campaign(segment=segment, control_share=share)
-    return render(request, "campaigns/_fall.html", {"fall": _fall(campaign), "campaign": campaign})
+    return render(request, "campaigns/_fall.html", {"fall": _fall(campaign), "campaign": campaign, "swapped": True})
 
 
 @require_role(MARKETER)
+@_or_report
 def content_step(request: UserRequest, uuid: UUID) -> HttpResponse:
     """Step 2: what it says, beside a preview as a real shopper."""
     campaign = _draft(uuid)
@@ -147,8 +166,12 @@ def _starter(key: str | None) -> str:
 
 
 def _number(request: UserRequest) -> int:
-    word = request.GET.get("as", "0")
-    return int(word) if word.isdecimal() and len(word) < 7 else 0
+    return _whole(request.GET.get("as"), 0)
+
+
+def _whole(word: str | None, otherwise: int) -> int:
+    """Read a number that a browser sent; nonsense becomes ``otherwise``."""
+    return int(word) if word and word.isascii() and word.isdecimal() and len(word) < 7 else otherwise
 
 
 def _preview_frame(campaign: Campaign, number: int) -> dict[str, Any] | None:
@@ -167,6 +190,7 @@ def _preview_frame(campaign: Campaign, number: int) -> dict[str, Any] | None:
 
 
 @require_role(MARKETER)
+@_or_report
 def subject(request: UserRequest, uuid: UUID) -> HttpResponse:
     """Step 3: one to three subjects with their previews."""
     campaign = _draft(uuid)
@@ -186,12 +210,12 @@ def subject(request: UserRequest, uuid: UUID) -> HttpResponse:
 
 def _changed_rows(post: Any) -> list[dict[str, str]]:
     """Return the rows as typed, with one more or one less; nothing is stored yet."""
-    n = int(post.get("form-TOTAL_FORMS", "1"))
+    n = _whole(post.get("form-TOTAL_FORMS"), 1)
     fields = ("subject", "preheader")
     rows = [{field: post.get(f"form-{row}-{field}", "") for field in fields} for row in range(min(n, 3))]
     if "add" in post:
         return [*rows, {"subject": "", "preheader": ""}][:3]
-    gone = int(post["remove"]) if post["remove"].isdecimal() else -1
+    gone = _whole(post["remove"], -1)
     return [row for number, row in enumerate(rows) if number != gone] or rows[:1]
 
 
@@ -208,6 +232,7 @@ def _inbox_rows(campaign: Campaign) -> list[dict[str, str]]:
 
 
 @require_role(MARKETER)
+@_or_report
 def timing(request: UserRequest, uuid: UUID) -> HttpResponse:
     """Step 4: by which sender, and when."""
     campaign = _draft(uuid)
@@ -286,6 +311,8 @@ def release(request: UserRequest, uuid: UUID) -> HttpResponse:
     try:
         if campaign.sender and (error := senders.check_sender(campaign.sender)):
             raise InputError(error)
+        if checks.is_late(campaign):
+            raise InputError(checks.late_text())
         send_at = campaign.send_at or timezone.now()
         planning.schedule(campaign, send_at=send_at, by=request.user)
     except (InputError, StateError) as error:
