@@ -43,3 +43,15 @@ def make_campaign(shop):
         return campaign
 
     return make
+
+
+@pytest.fixture
+def desk(client_for, marketer):
+    """The browser of a marketer."""
+    return client_for(marketer)
+
+
+@pytest.fixture
+def ready(shoppers, inbox, make_campaign):
+    """A draft that may leave."""
+    return make_campaign(inbox)
