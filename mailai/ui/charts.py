@@ -4,13 +4,17 @@ Colours are names ("c1", "control", "c1/0.13"): the page turns them into the col
 Titles are HTML above the chart, lines carry their name at their end, there is no legend box.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import plotly.graph_objects as go
 from django.utils.translation import pgettext
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 # Plotly checks colours; it sees these and the page gets the names back.
 COLOURS = {
@@ -73,6 +77,8 @@ def lines(
     series: Sequence[Series], *, y_format: str = ",.0f", x_title: str = "", dates: bool = False, from_zero: bool = True
 ) -> dict[str, Any]:
     """Return lines, each with its band and its name at its end; at most four, control grey."""
+    import plotly.graph_objects as go
+
     figure = go.Figure()
     for one in series:
         if len(one.low):
@@ -96,6 +102,8 @@ def lines(
 
 def bars(series: Sequence[Series], *, y_format: str = ",.0f", x_title: str = "", dates: bool = False) -> dict[str, Any]:
     """Return bars from zero, with their 95 % range where there is one; several series stand side by side."""
+    import plotly.graph_objects as go
+
     figure = go.Figure()
     for one in series:
         figure.add_bar(
@@ -113,6 +121,8 @@ def bars(series: Sequence[Series], *, y_format: str = ",.0f", x_title: str = "",
 
 def dots(series: Sequence[Series], *, y_format: str = ".3f", x_title: str = "") -> dict[str, Any]:
     """Return dots with their 95 % range, for comparisons that need not start at zero."""
+    import plotly.graph_objects as go
+
     figure = go.Figure()
     for one in series:
         figure.add_scatter(

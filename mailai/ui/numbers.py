@@ -60,8 +60,7 @@ def big(number: Number | None) -> str:
     """Return a number shortened from 10,000 on, for cards and charts: 46.8k, 1.2M."""
     if number is None:
         return NOTHING
-    size = abs(number)
-    if size < BIG:
+    if abs(float(number)) < BIG:
         return _signed(float(number), 0)
     return _short(float(number))
 
@@ -70,11 +69,11 @@ def money(amount: Number | None, currency: str) -> str:
     """Return an amount for cards and tables, shortened from 10,000 on: $46.8k, $812, $24.50."""
     if amount is None:
         return NOTHING
-    size = abs(amount)
+    size = abs(float(amount))
     if size >= BIG:
-        return _with_symbol(float(amount), currency, _short(float(size)))
+        return _with_symbol(float(amount), currency, _short(size))
     if size >= 1000:
-        return _with_symbol(float(amount), currency, f"{float(size):,.0f}")
+        return _with_symbol(float(amount), currency, f"{size:,.0f}")
     return price(amount, currency)
 
 

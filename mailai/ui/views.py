@@ -18,7 +18,7 @@ def media(request: HttpRequest, name: str) -> HttpResponse:
     """Serve a product picture; every other uploaded file stays private."""
     if not name.startswith("products/"):
         raise Http404
-    answer = serve(request, name.removeprefix("products/"), document_root=settings.MEDIA_ROOT / "products")
+    answer = serve(request, name.removeprefix("products/"), document_root=str(settings.MEDIA_ROOT / "products"))
     answer["Cache-Control"] = f"public, max-age={MEDIA_AGE}"
     answer["X-Content-Type-Options"] = "nosniff"
     return answer  # type: ignore[return-value]

@@ -39,7 +39,7 @@ def control(field: BoundField) -> SafeString:
     if field.errors:
         classes += " mx-invalid"
     # Django itself ties aria-describedby to a help text, and sets aria-invalid.
-    attrs = {"class": f"{widget.attrs.get('class', '')} {classes}".strip()}
+    attrs: dict[str, str | bool] = {"class": f"{widget.attrs.get('class', '')} {classes}".strip()}
     if field.errors:
         attrs["aria-describedby"] = f"{field.id_for_label}_error"
     elif field.help_text:
@@ -84,7 +84,7 @@ def spark_of(values: list[float]) -> shapes.Spark:
 
 
 @register.simple_tag
-def interval_of(estimate: float, low: float, high: float, **axis: float | str | None) -> shapes.Interval:
+def interval_of(estimate: float, low: float, high: float, **axis: Any) -> shapes.Interval:
     """Give the drawing of an interval bar; axis_low, axis_high and reference may be missing in the template."""
     return shapes.interval(estimate, low, high, **{name: None if end == "" else end for name, end in axis.items()})
 
