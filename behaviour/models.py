@@ -55,46 +55,6 @@ class ConsentState(models.TextChoices):
     WITHDRAWN = "withdrawn", _("withdrawn")
 
 
-class Shopper(models.Model):
-    """A person of the shop, buyer or not, without anything that names her."""
-
-    pseudonym = models.CharField(max_length=16, unique=True, default=new_pseudonym)
-    external_id = models.CharField(max_length=120, unique=True)
-    locale = models.CharField(max_length=10, blank=True)
-    timezone = models.CharField(max_length=64, blank=True)
-    country = models.CharField(max_length=60, blank=True, db_index=True)
-    signed_up_at = models.DateTimeField(null=True, blank=True)
-    # The newest Consent for marketing, repeated here so that an audience is one indexed condition.
-    marketing = models.CharField(max_length=10, choices=ConsentState.choices, default=ConsentState.UNKNOWN, db_index=True)
-    demo = models.BooleanField(default=False, db_index=True)
-    created_at = models.DateTimeField(default=now)
-
-    def __str__(self) -> str:
-        return self.pseudonym
-
-
-class Identity(models.Model):
-    """Who a shopper is. Read only when a mail is rendered and on the shopper page."""
-
-    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    shopper = models.OneToOneField(Shopper, on_delete=models.CASCADE, related_name="identity")
-    email = EncryptedTextField(blank=True)
-    first_name = EncryptedTextField(blank=True)
-    last_name = EncryptedTextField(blank=True)
-    phone = EncryptedTextField(blank=True)
-    birthday = EncryptedTextField(blank=True)
-    # Exact look-up and suppression work on this keyed hash (mailai.crypto.blind_index).
-    email_index = models.CharField(max_length=32, unique=True, null=True, blank=True)
-    email_domain = models.CharField(max_length=255, blank=True)
-    # Which key of the ring the row was written with; rotation walks the others.
-    key_id = models.CharField(max_length=8, db_index=True)
-
-    ENCRYPTED: ClassVar[tuple[str, ...]] = ("email", "first_name", "last_name", "phone", "birthday")
-
-    def __str__(self) -> str:
-        return self.shopper.pseudonym
-
-
 class Upload(models.Model):
     """One file that came in, what became of its rows, and where it can go on."""
 
@@ -160,6 +120,48 @@ class Upload(models.Model):
         return self.filename
 
 
+class Shopper(models.Model):
+    """A person of the shop, buyer or not, without anything that names her."""
+
+    pseudonym = models.CharField(max_length=16, unique=True, default=new_pseudonym)
+    external_id = models.CharField(max_length=120, unique=True)
+    locale = models.CharField(max_length=10, blank=True)
+    timezone = models.CharField(max_length=64, blank=True)
+    country = models.CharField(max_length=60, blank=True, db_index=True)
+    signed_up_at = models.DateTimeField(null=True, blank=True)
+    # The newest Consent for marketing, repeated here so that an audience is one indexed condition.
+    marketing = models.CharField(max_length=10, choices=ConsentState.choices, default=ConsentState.UNKNOWN, db_index=True)
+    demo = models.BooleanField(default=False, db_index=True)
+    # The file that made this row; its undo takes the row away again while nothing else hangs on it.
+    upload = models.ForeignKey(Upload, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=now)
+
+    def __str__(self) -> str:
+        return self.pseudonym
+
+
+class Identity(models.Model):
+    """Who a shopper is. Read only when a mail is rendered and on the shopper page."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    shopper = models.OneToOneField(Shopper, on_delete=models.CASCADE, related_name="identity")
+    email = EncryptedTextField(blank=True)
+    first_name = EncryptedTextField(blank=True)
+    last_name = EncryptedTextField(blank=True)
+    phone = EncryptedTextField(blank=True)
+    birthday = EncryptedTextField(blank=True)
+    # Exact look-up and suppression work on this keyed hash (mailai.crypto.blind_index).
+    email_index = models.CharField(max_length=32, unique=True, null=True, blank=True)
+    email_domain = models.CharField(max_length=255, blank=True)
+    # Which key of the ring the row was written with; rotation walks the others.
+    key_id = models.CharField(max_length=8, db_index=True)
+
+    ENCRYPTED: ClassVar[tuple[str, ...]] = ("email", "first_name", "last_name", "phone", "birthday")
+
+    def __str__(self) -> str:
+        return self.shopper.pseudonym
+
+
 class Product(models.Model):
     """Something the shop sells."""
 
@@ -176,6 +178,8 @@ class Product(models.Model):
     stock = models.IntegerField(null=True, blank=True)
     active = models.BooleanField(default=True)
     demo = models.BooleanField(default=False, db_index=True)
+    # The file that made this row; its undo takes the row away again while nothing else hangs on it.
+    upload = models.ForeignKey(Upload, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=now)
 
     def __str__(self) -> str:

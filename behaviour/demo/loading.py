@@ -1,26 +1,30 @@
 """Load the demo shop. Every step asks first what is there, so a second call completes what a kill left open."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
-import pandas as pd
 from django.conf import settings
 from django.db.models import F, Min, Value
 from django.db.models.functions import Concat
 from django.urls import reverse
 from django.utils import timezone
 
-from behaviour import consent, identity
-from behaviour.demo import bulk, catalogue, people, pictures, source
+from behaviour import bulk, consent, identity
+from behaviour.demo import catalogue, people, pictures, source
 from behaviour.models import Consent, Event, Identity, Product, Shop, Shopper, Suppression
 from mailai.accounts import audit
 from mailai.crypto import blind_index
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SEED = 352
 SHOPPER_PREFIX, PRODUCT_PREFIX = "demo-", "demo-"
@@ -152,6 +156,8 @@ def _refresh_addresses() -> None:
 
 def _shoppers(year: source.Year, at: Sequence[datetime]) -> dict[int, int]:
     """Make the shoppers that are missing and return the data set's number -> id."""
+    import pandas as pd
+
     first_order = pd.Series(at).groupby(year.orders["shopper"].to_numpy()).min()
     invented = people.invent(list(year.shoppers["country"]), np.random.default_rng(SEED))
     rows = [

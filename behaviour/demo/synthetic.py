@@ -9,9 +9,9 @@ from uuid import UUID
 import numpy as np
 from django.utils import timezone
 
-from behaviour import consent, identity
+from behaviour import bulk, consent, identity
 from behaviour.core import synthetic
-from behaviour.demo import bulk, pictures
+from behaviour.demo import pictures
 from behaviour.models import Consent, Event, Identity, Product, Shopper, new_pseudonym
 from mailai.errors import InputError, StateError
 

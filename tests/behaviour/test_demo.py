@@ -10,8 +10,8 @@ from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.urls import reverse
 
-from behaviour import consent, demo, identity, tasks
-from behaviour.demo import bulk, catalogue, loading, source
+from behaviour import bulk, consent, demo, identity, tasks
+from behaviour.demo import catalogue, loading, source
 from behaviour.models import Consent, Event, Identity, Product, Shop, Shopper, Suppression, Upload
 from campaigns.models import Campaign, Message, Sender
 from mailai.accounts.models import AuditEntry

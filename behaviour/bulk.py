@@ -12,7 +12,7 @@ def insert(model: type[models.Model], columns: dict[str, Sequence[Any]], *, batc
     """Insert rows given by column, in transactions of ``batch`` rows; rows whose unique key exists are passed over.
 
     The statement is the same on SQLite and PostgreSQL. Columns that are left out need a default in the database, so
-    every column without one must be given. Returns the number of rows handed over.
+    every column without one must be given. Returns the number of rows that were new.
     """
     fields = [model._meta.get_field(name) for name in columns]
     quote = connection.ops.quote_name
@@ -20,6 +20,7 @@ def insert(model: type[models.Model], columns: dict[str, Sequence[Any]], *, batc
     places = ", ".join(["%s"] * len(fields))
     sql = f"INSERT INTO {quote(model._meta.db_table)} ({names}) VALUES ({places}) ON CONFLICT DO NOTHING"  # noqa: S608 names of our own models
     n_rows = len(next(iter(columns.values())))
+    n_new = 0
     for start in range(0, n_rows, batch):
         parts = [
             _adapted(field, values[start : start + batch])
@@ -27,7 +28,8 @@ def insert(model: type[models.Model], columns: dict[str, Sequence[Any]], *, batc
         ]
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.executemany(sql, list(zip(*parts, strict=True)))
-    return n_rows
+            n_new += cursor.rowcount
+    return n_new
 
 
 def _adapted(field: Any, values: Sequence[Any]) -> list[Any]:

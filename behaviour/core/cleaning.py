@@ -1,0 +1,281 @@
+"""Rows of behaviour to events: right ones go on, odd ones are fixed and counted, the rest is refused with a reason."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from behaviour.core import values
+from behaviour.core.columns import EVENTS, KNOWN_EVENTS, ONLINE_RETAIL, Match, plain
+from behaviour.core.keys import SEPARATOR, content_key
+from behaviour.core.parsing import Row
+
+LONGEST_ID, LONGEST_ORDER, LONGEST_NAME, LONGEST_COUNTRY = 120, 80, 300, 60
+MOST_PIECES, HIGHEST_PRICE, MOST_STARS = 1_000_000, 1e8, 100
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+# Files without a clock say only what came before what; one day per position, so that order and weekday spread stay.
+NO_CLOCK_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+NEED_PRODUCT = ("view", "favourite", "cart", "uncart", "purchase", "refund", "rating")
+# Codes of a shop's real products begin with a digit: 22423, 85123A. POST, DOT, M, BANK CHARGES, PADS … are bookkeeping.
+RETAIL_PRODUCT = r"^\d"
+RETAIL_COUNTRIES = {
+    "EIRE": "Ireland",
+    "RSA": "South Africa",
+    "USA": "United States",
+    "Unspecified": "",
+    "European Community": "",
+}
+GIVEN = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the cells of this file are to be understood.
+
+    zone : IANA name; times without a zone are read in it.
+    day_first : 3/4/2026 is the third of April.
+    now : aware time; nothing may lie more than a day after it.
+    events : name in the file -> kind, decided by a person.
+    """
+
+    zone: str
+    now: datetime
+    day_first: bool = True
+    events: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Cleaned:
+    """What became of some rows.
+
+    frame : what is right, typed, one row each, in the order of the file; a repeated row stands once.
+    refused : (row, code of the reason).
+    repeated : rows that say again what a row before them said.
+    fixed : rows in ``frame`` in which something was put right.
+    findings : code -> rows, for fixes and other observations; refusals are counted by the caller from ``refused``.
+    """
+
+    frame: pl.DataFrame
+    refused: list[tuple[Row, str]]
+    repeated: int = 0
+    fixed: int = 0
+    findings: Counter[str] = field(default_factory=Counter)
+
+
+Rule = tuple[str, pl.Expr]
+
+
+def tidy_rows(rows: Sequence[Row], width: int) -> tuple[list[Row], list[tuple[Row, str]]]:
+    """Part rows with exactly ``width`` cells (empty ones at the end may be too many) from those that are ragged."""
+    good, refused = [], []
+    for row in rows:
+        if row.broken:
+            refused.append((row, row.broken))
+        elif len(row.cells) == width:
+            good.append(row)
+        elif len(row.cells) > width and not any(row.cells[width:]):
+            good.append(row._replace(cells=row.cells[:width]))
+        else:
+            refused.append((row, "too_many_cells" if len(row.cells) > width else "too_few_cells"))
+    return good, refused
+
+
+def text_frame(rows: Sequence[Row], match: Match, fields: Sequence[str]) -> pl.DataFrame:
+    """Return one text column for each field, empty where the file has none; edges are stripped; ``row`` counts."""
+    columns: dict[str, pl.Series] = {"row": pl.Series(range(len(rows)), dtype=pl.Int64)}
+    for name in fields:
+        at = match.columns.get(name)
+        cells = [""] * len(rows) if at is None else [row.cells[at] for row in rows]
+        columns[name] = pl.Series(name, cells, dtype=pl.String)
+    frame = pl.DataFrame(columns)
+    return frame.with_columns(
+        *(pl.col(name).str.strip_chars() for name in fields),
+        spaces=pl.any_horizontal(pl.col(name) != pl.col(name).str.strip_chars() for name in fields),
+    )
+
+
+def judge(frame: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
+    """Add ``reason``: the code of the first rule that holds, "" where none does."""
+    reason = pl.lit(GIVEN)
+    for code, condition in reversed(rules):
+        reason = pl.when(condition.fill_null(value=True)).then(pl.lit(code)).otherwise(reason)
+    return frame.with_columns(reason=reason)
+
+
+def part(frame: pl.DataFrame, rows: Sequence[Row]) -> tuple[pl.DataFrame, list[tuple[Row, str]]]:
+    """Part what was judged good from the refused rows."""
+    bad = frame.filter(pl.col("reason") != GIVEN).select("row", "reason").rows()
+    return frame.filter(pl.col("reason") == GIVEN), [(rows[at], reason) for at, reason in bad]
+
+
+def count_fixes(frame: pl.DataFrame, fixes: Sequence[str]) -> tuple[int, Counter[str]]:
+    """Return in how many rows something was fixed, and how often each fix was needed."""
+    if frame.is_empty() or not fixes:
+        return 0, Counter()
+    counts = Counter({name: int(frame[name].sum()) for name in fixes if frame[name].sum()})
+    return int(frame.select(pl.any_horizontal(fixes)).to_series().sum()), counts
+
+
+def clean_events(rows: Sequence[Row], match: Match, reading: Reading, width: int) -> Cleaned:
+    """Clean rows of behaviour or orders.
+
+    The frame has user_id, item_id (text, "" = none), kind, at (UTC), quantity (int), cents (int, the line's total; for
+    a rating the stars times 100), order_id, country, name, price, message_id (text) and key (UUID).
+    """
+    whole, ragged = tidy_rows(rows, width)
+    frame = _typed(text_frame(whole, match, _fields()), match, reading)
+    rules = _retail_rules() if match.layout == ONLINE_RETAIL else _rules(match, reading)
+    frame, refused = part(judge(frame, [*rules, *_time_rules(match, reading)]), whole)
+    frame = _with_keys(frame, retail=match.layout == ONLINE_RETAIL)
+    once = frame.unique("key", keep="first", maintain_order=True)
+    fixed, findings = count_fixes(once, ["spaces", "number_tidied", "date_format", "became_refund", "id_decimal"])
+    if match.layout == ONLINE_RETAIL:
+        findings = _retail_findings(frame, once)
+        fixed = 0
+    elif "timestamp" not in match.columns:
+        findings["no_clock"] = len(once)
+    return Cleaned(once, [*ragged, *refused], len(frame) - len(once), fixed, findings)
+
+
+def _fields() -> list[str]:
+    return [
+        "user_id", "item_id", "event", "timestamp", "order_id", "quantity", "price", "country", "rating", "position",
+        "message_id", "dedupe_key", "name",
+    ]  # fmt: skip
+
+
+def _typed(frame: pl.DataFrame, match: Match, reading: Reading) -> pl.DataFrame:
+    """Add typed columns beside the texts; null = unreadable."""
+    decimal_id = r"^(\d+)\.0$"
+    frame = frame.with_columns(
+        id_decimal=pl.col("user_id").str.contains(decimal_id) | pl.col("order_id").str.contains(decimal_id),
+        number_tidied=values.odd_number("quantity") | values.odd_number("price") | values.odd_number("rating"),
+        date_format=values.odd_moment("timestamp") & (pl.col("timestamp") != ""),
+    ).with_columns(
+        pl.col("user_id").str.replace(decimal_id, "$1"),
+        pl.col("order_id").str.replace(decimal_id, "$1"),
+        at=_at(match, reading),
+        pieces=pl.when(pl.col("quantity") == "").then(1.0).otherwise(values.number("quantity")),
+        each=values.number("price"),
+        stars=values.number("rating"),
+        kind=_kind(match, reading),
+    )
+    if match.layout == ONLINE_RETAIL:
+        cancelled = pl.col("order_id").str.starts_with("C")
+        frame = frame.with_columns(
+            pl.when(cancelled).then(pl.lit("refund")).otherwise(pl.lit("purchase")).alias("kind"),
+            pl.col("country").replace(RETAIL_COUNTRIES),
+            became_refund=pl.lit(value=False),
+        )
+    else:
+        turned = (pl.col("kind") == "purchase") & (pl.col("pieces") < 0)
+        frame = frame.with_columns(
+            became_refund=turned.fill_null(value=False),
+            kind=pl.when(turned).then(pl.lit("refund")).otherwise(pl.col("kind")),
+        )
+    signed = pl.when(pl.col("kind") == "refund").then(pl.col("pieces").abs()).otherwise(pl.col("pieces"))
+    return frame.with_columns(pieces=signed)
+
+
+def _at(match: Match, reading: Reading) -> pl.Expr:
+    if "timestamp" in match.columns:
+        return values.moment("timestamp", zone=reading.zone, day_first=reading.day_first)
+    place = values.number("position")
+    days = pl.when(place.is_between(0, 3650) & (place == place.floor())).then(place).cast(pl.Int64)
+    return pl.lit(NO_CLOCK_EPOCH).cast(pl.Datetime("us", "UTC")) + pl.duration(days=days)
+
+
+def _kind(match: Match, reading: Reading) -> pl.Expr:
+    if match.kind != EVENTS:
+        return pl.lit("purchase")
+    names = {**KNOWN_EVENTS, **{plain(name): kind for name, kind in reading.events.items()}}
+    tidy = pl.col("event").str.to_lowercase().str.replace_all(r"[\s_\-./]+", "")
+    return tidy.replace_strict(names, default=None, return_dtype=pl.String)
+
+
+def _id_rules() -> list[Rule]:
+    return [
+        ("no_shopper", pl.col("user_id") == ""),
+        ("id_too_long", pl.any_horizontal(_longer("user_id", LONGEST_ID), _longer("item_id", LONGEST_ID))),
+        ("id_too_long", _longer("order_id", LONGEST_ORDER)),
+    ]
+
+
+def _longer(name: str, limit: int) -> pl.Expr:
+    return pl.col(name).str.len_chars() > limit
+
+
+def _rules(match: Match, reading: Reading) -> list[Rule]:
+    rated = pl.col("kind") == "rating"
+    return [
+        *_id_rules(),
+        ("unknown_event", pl.col("kind").is_null() | (pl.col("kind") == "skip")),
+        ("no_product", pl.col("kind").is_in(NEED_PRODUCT) & (pl.col("item_id") == "")),
+        ("quantity_unreadable", pl.col("pieces").is_null() | (pl.col("pieces") != pl.col("pieces").round())),
+        ("quantity_out_of_range", ~pl.col("pieces").is_between(1, MOST_PIECES)),
+        ("price_unreadable", (pl.col("price") != "") & pl.col("each").is_null()),
+        ("price_out_of_range", pl.col("each").is_not_null() & ~pl.col("each").is_between(0, HIGHEST_PRICE)),
+        ("rating_unreadable", rated & ~pl.col("stars").is_between(0, MOST_STARS).fill_null(value=False)),
+    ]
+
+
+def _retail_rules() -> list[Rule]:
+    """Give the published cleaning of the data set, in its order, so that each step counts the same."""
+    return [
+        *_id_rules(),
+        ("not_positive", (pl.col("pieces").fill_null(0) <= 0) | (pl.col("each").fill_null(0) <= 0)),
+        ("return_not_a_product", (pl.col("kind") == "refund") & ~pl.col("item_id").str.contains(RETAIL_PRODUCT)),
+        ("not_a_product", ~pl.col("item_id").str.contains(RETAIL_PRODUCT)),
+        ("quantity_out_of_range", (pl.col("pieces") > MOST_PIECES) | (pl.col("pieces") != pl.col("pieces").round())),
+        ("price_out_of_range", pl.col("each") > HIGHEST_PRICE),
+    ]
+
+
+def _time_rules(match: Match, reading: Reading) -> list[Rule]:
+    column = "timestamp" if "timestamp" in match.columns else "position"
+    return [
+        ("no_time", pl.col(column) == ""),
+        ("time_unreadable", pl.col("at").is_null()),
+        ("time_out_of_range", ~pl.col("at").is_between(EARLIEST, reading.now + timedelta(days=1))),
+    ]
+
+
+def _with_keys(frame: pl.DataFrame, *, retail: bool) -> pl.DataFrame:
+    """Add the line's total and the key of its content: shopper, product, kind, time, order, quantity, price."""
+    total = pl.when(pl.col("kind") == "rating").then(pl.col("stars")).otherwise(pl.col("each") * pl.col("pieces"))
+    frame = frame.with_columns(
+        quantity=pl.col("pieces").cast(pl.Int64),
+        cents=(total * 100).round().cast(pl.Int64),
+        pl_price=pl.col("each").cast(pl.String).fill_null(""),
+        stars_text=pl.when(pl.col("kind") == "rating").then(pl.col("stars").cast(pl.String)).otherwise(pl.lit("")),
+    )
+    parts = [
+        pl.col("user_id"), pl.col("item_id"), pl.col("kind"), pl.col("at").dt.epoch("us").cast(pl.String),
+        pl.col("order_id"), pl.col("quantity").cast(pl.String), pl.col("pl_price"), pl.col("stars_text"),
+        pl.col("message_id"),
+    ]  # fmt: skip
+    content = pl.concat_str(parts, separator=SEPARATOR)
+    own = pl.concat_str(pl.lit("own"), pl.col("dedupe_key"), separator=SEPARATOR)
+    frame = frame.with_columns(content=pl.when(pl.col("dedupe_key") != "").then(own).otherwise(content))
+    if retail:
+        # An order holds the same line twice under two names (two pairs in the year): the second is no repetition.
+        detail = pl.concat_str("name", "country", separator=SEPARATOR)
+        first = detail.first().over("content")
+        longer = pl.concat_str(pl.col("content"), detail, separator=SEPARATOR)
+        frame = frame.with_columns(content=pl.when(detail == first).then(pl.col("content")).otherwise(longer))
+    return frame.with_columns(key=pl.Series([content_key(text).bytes for text in frame["content"]], dtype=pl.Binary))
+
+
+def _retail_findings(frame: pl.DataFrame, once: pl.DataFrame) -> Counter[str]:
+    """Count what the published cleaning counts: orders kept and repeated, returns kept and repeated."""
+    before, after = Counter(frame["kind"].to_list()), Counter(once["kind"].to_list())
+    return Counter(
+        {
+            "purchases": after["purchase"],
+            "repeated_purchases": before["purchase"] - after["purchase"],
+            "refunds": after["refund"],
+            "repeated_refunds": before["refund"] - after["refund"],
+        }
+    )

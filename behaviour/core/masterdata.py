@@ -1,0 +1,122 @@
+"""Rows about products and shoppers, cleaned: what is right goes on, the rest is refused with a reason."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from behaviour.core import values
+from behaviour.core.cleaning import (
+    HIGHEST_PRICE,
+    LONGEST_COUNTRY,
+    LONGEST_ID,
+    LONGEST_NAME,
+    Cleaned,
+    Reading,
+    count_fixes,
+    judge,
+    part,
+    text_frame,
+    tidy_rows,
+)
+from behaviour.core.columns import FIELDS, PRODUCTS, SHOPPERS, Match
+from behaviour.core.parsing import Row
+
+LONGEST_CATEGORY, LONGEST_ADDRESS, LONGEST_EMAIL, LONGEST_PERSON = 200, 500, 254, 150
+HIGHEST_STOCK = 2_000_000_000
+EMAIL = r"^[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\.]+(\.[^\s@<>,;:\"()\[\]\\.]+)+$"
+WEB_ADDRESS = r"^https?://[^\s<>\"]+$"
+IMAGE = r"^(https?://[^\s<>\"]+|products/[\w./-]+)$"
+
+
+def clean_products(rows: Sequence[Row], match: Match, reading: Reading, width: int) -> Cleaned:
+    """Clean rows of products; of a repeated product the last row counts.
+
+    The frame has item_id, name, category, currency, url, image (text, "" = not given), cents and stock (int or null)
+    and active (bool or null).
+    """
+    whole, ragged = tidy_rows(rows, width)
+    frame = text_frame(whole, match, FIELDS[PRODUCTS]).with_columns(
+        number_tidied=values.odd_number("price") | values.odd_number("stock"),
+        cut=pl.col("name").str.len_chars() > LONGEST_NAME,
+        each=values.number("price"),
+        pieces=values.number("stock"),
+        on_sale=values.yes_or_no("active"),
+    )
+    frame = frame.with_columns(
+        pl.col("name").str.slice(0, LONGEST_NAME),
+        pl.col("category").str.replace_all(r"\s*[>|»]\s*", " > ").str.slice(0, LONGEST_CATEGORY),
+        pl.col("currency").str.to_uppercase(),
+        cents=(pl.col("each") * 100).round().cast(pl.Int64, strict=False),
+        pieces=pl.col("pieces").clip(lower_bound=0),
+    )
+    frame, refused = part(judge(frame, _product_rules()), whole)
+    frame = frame.with_columns(stock=pl.col("pieces").cast(pl.Int64), active=pl.col("on_sale"))
+    once = frame.unique("item_id", keep="last", maintain_order=True)
+    fixed, findings = count_fixes(once, ["spaces", "number_tidied", "cut"])
+    return Cleaned(once, [*ragged, *refused], len(frame) - len(once), fixed, findings)
+
+
+def _product_rules() -> list[tuple[str, pl.Expr]]:
+    return [
+        ("no_product", pl.col("item_id") == ""),
+        ("id_too_long", pl.col("item_id").str.len_chars() > LONGEST_ID),
+        ("price_unreadable", (pl.col("price") != "") & pl.col("each").is_null()),
+        ("price_out_of_range", pl.col("each").is_not_null() & ~pl.col("each").is_between(0, HIGHEST_PRICE)),
+        (
+            "stock_unreadable",
+            (pl.col("stock") != "") & ~pl.col("pieces").is_between(0, HIGHEST_STOCK).fill_null(value=False),
+        ),
+        ("active_unreadable", (pl.col("active") != "") & pl.col("on_sale").is_null()),
+        ("currency_unreadable", ~pl.col("currency").str.contains(r"^([A-Z]{3})?$")),
+        ("address_unreadable", _not_like("url", WEB_ADDRESS) | _not_like("image", IMAGE)),
+    ]
+
+
+def _not_like(name: str, pattern: str) -> pl.Expr:
+    written = pl.col(name) != ""
+    return written & (~pl.col(name).str.contains(pattern) | (pl.col(name).str.len_chars() > LONGEST_ADDRESS))
+
+
+def clean_shoppers(rows: Sequence[Row], match: Match, reading: Reading, width: int) -> Cleaned:
+    """Clean rows about people; of a repeated shopper the last row counts.
+
+    The frame has user_id, email, first_name, last_name, phone, country, locale, consent_source (text, "" = not given),
+    consent (bool or null) and consent_at (UTC or null).
+    """
+    whole, ragged = tidy_rows(rows, width)
+    frame = text_frame(whole, match, FIELDS[SHOPPERS]).with_columns(
+        said=values.yes_or_no("consent"),
+        said_at=values.moment("consent_at", zone=reading.zone, day_first=reading.day_first),
+        email_case=pl.col("email") != pl.col("email").str.to_lowercase(),
+    )
+    frame = frame.with_columns(pl.col("email").str.to_lowercase(), pl.col("locale").str.slice(0, 10))
+    frame, refused = part(judge(frame, _shopper_rules(reading)), whole)
+    frame = frame.with_columns(
+        pl.col("country").str.slice(0, LONGEST_COUNTRY),
+        pl.col("consent_source").str.slice(0, 60),
+        consent=pl.col("said"),
+        consent_at=pl.col("said_at"),
+        who=pl.when(pl.col("user_id") != "").then(pl.col("user_id")).otherwise(pl.col("email")),
+    )
+    once = frame.unique("who", keep="last", maintain_order=True)
+    fixed, findings = count_fixes(once, ["spaces", "email_case"])
+    return Cleaned(once, [*ragged, *refused], len(frame) - len(once), fixed, findings)
+
+
+def _shopper_rules(reading: Reading) -> list[tuple[str, pl.Expr]]:
+    long_name = pl.any_horizontal(
+        pl.col(name).str.len_chars() > LONGEST_PERSON for name in ("first_name", "last_name", "phone")
+    )
+    return [
+        ("no_shopper", (pl.col("user_id") == "") & (pl.col("email") == "")),
+        ("id_too_long", pl.col("user_id").str.len_chars() > LONGEST_ID),
+        ("email_invalid", (pl.col("email") != "") & ~_is_address()),
+        ("name_too_long", long_name),
+        ("consent_unreadable", (pl.col("consent") != "") & pl.col("said").is_null()),
+        ("time_unreadable", (pl.col("consent_at") != "") & pl.col("said_at").is_null()),
+        ("time_out_of_range", pl.col("said_at").is_not_null() & (pl.col("said_at") > reading.now)),
+    ]
+
+
+def _is_address() -> pl.Expr:
+    return pl.col("email").str.contains(EMAIL) & (pl.col("email").str.len_chars() <= LONGEST_EMAIL)
