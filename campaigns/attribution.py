@@ -1,12 +1,15 @@
 """Which message earned an order, written on the message: decisions need it, reports read it."""
 
-from typing import Any
+from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from behaviour.models import Event, Shop
 from campaigns.core import attribution
 from campaigns.models import Message
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BATCH = 500
 
@@ -32,10 +35,12 @@ def attribute() -> int:
     )
     clicks.columns, orders.columns = ["shopper", "message", "at"], ["shopper", "at", "amount"]
     found = attribution.attribute(clicks, orders, days)
-    return _write(found.to_dict("index"))
+    return _write(dict(found.to_dict("index")))
 
 
 def _frame(events: Any, *columns: str) -> pd.DataFrame:
+    import pandas as pd
+
     frame = pd.DataFrame(list(events.values_list(*columns)), columns=list(columns))
     if "at" in columns:
         frame["at"] = pd.to_datetime(frame["at"], utc=True)
@@ -44,7 +49,7 @@ def _frame(events: Any, *columns: str) -> pd.DataFrame:
     return frame
 
 
-def _write(found: dict[Any, dict[str, Any]]) -> int:
+def _write(found: dict[Any, Any]) -> int:
     """Update the messages whose figures changed, also those that lost their order (an undone upload)."""
     changed = []
     for message in Message.objects.filter(clicked_at__isnull=False).only("uuid", "ordered_at", "revenue").iterator():

@@ -22,6 +22,7 @@ FIELDS = (*SHOPPER_FIELDS, *SHOP_FIELDS)
 # mj-include reads files, mj-raw and mj-style pass by the escaping.
 REFUSED_TAGS = {"mj-include", "mj-raw", "script", "iframe", "object", "embed", "form", "style", "mj-style"}
 MAX_MJML = 300_000
+MAX_LINK = 1000
 # Gmail cuts longer mails and hides what comes after, the unsubscribe link included.
 GMAIL_LIMIT = 102_000
 MAX_PICKS = 9
@@ -138,14 +139,21 @@ def _markup_problems(mjml: str) -> list[Problem]:
     ]
     if not found:
         found += _render_problems(mjml)
-    found += [
-        Problem(_("A link may be an address or one whole field such as {{ pick1.url }}, not a mixture: %(link)s") % {
-            "link": link[:80]
-        })
-        for link in reader.links
-        if "{{" in link and not language.FIELD.fullmatch(link.strip())
-    ]  # fmt: skip
+    found += [problem for link in reader.links for problem in _link_problems(link)]
     return [*found, *_fault_sentences(mjml)]
+
+
+def _link_problems(link: str) -> Iterator[Problem]:
+    """A click can lead to a whole address only; what else stands there would be a dead link in every mail."""
+    shown, link = {"link": link[:80]}, link.strip()
+    if "{{" in link:
+        if not language.FIELD.fullmatch(link):
+            text = _("A link may be an address or one whole field such as {{ pick1.url }}, not a mixture: %(link)s")
+            yield Problem(text % shown)
+    elif len(link) > MAX_LINK:
+        yield Problem(_("A link is longer than 1,000 characters: %(link)s") % shown)
+    elif not link.startswith("#") and not language.is_whole_address(link):
+        yield Problem(_("A link must be a whole address that begins with https://: %(link)s") % shown)
 
 
 def _render_problems(mjml: str) -> list[Problem]:

@@ -8,12 +8,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
+from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from behaviour import consent
 from behaviour.catalogue import sellable
-from behaviour.models import ConsentState, Shopper
+from behaviour.models import Shopper
 from campaigns import planning, rendering, senders
 from campaigns.models import Campaign, DeliveryAttempt, Message, Sender, Variant
 from mailai.accounts import audit
@@ -76,14 +77,18 @@ def send_batch(campaign_id: int, *, now: datetime | None = None) -> tuple[int, i
 
 def _claim(campaign: Campaign, token: UUID, now: datetime) -> int:
     """Take the next due messages; of two workers one wins each row."""
-    size = min(BATCH, _allowance(campaign.sender))
-    due = Message.objects.filter(campaign=campaign, state=State.PLANNED, due_at__lte=now)
-    ids = list(due.order_by("due_at", "pk").values_list("pk", flat=True)[:size])
-    rows = Message.objects.filter(pk__in=ids, state=State.PLANNED)
-    return rows.update(state=State.CLAIMED, claim_token=token, claimed_at=timezone.now())
+    with transaction.atomic():
+        if campaign.sender and campaign.sender.hourly_limit:
+            # Writing the sender's row makes workers count one after the other, on SQLite and PostgreSQL alike.
+            Sender.objects.filter(pk=campaign.sender.pk).update(hourly_limit=F("hourly_limit"))
+        size = min(BATCH, allowance(campaign.sender))
+        due = Message.objects.filter(campaign=campaign, state=State.PLANNED, due_at__lte=now)
+        ids = list(due.order_by("due_at", "pk").values_list("pk", flat=True)[:size])
+        rows = Message.objects.filter(pk__in=ids, state=State.PLANNED)
+        return rows.update(state=State.CLAIMED, claim_token=token, claimed_at=timezone.now())
 
 
-def _allowance(sender: Sender | None) -> int:
+def allowance(sender: Sender | None) -> int:
     """Return how many messages the sender may still take this hour, over all campaigns and workers."""
     if sender is None or not sender.hourly_limit:
         return BATCH
@@ -151,7 +156,7 @@ def _compiled(message: Message) -> dict[str, Any]:
 def _ask_again(messages: list[Message]) -> list[Message]:
     """Skip whoever withdrew, was suppressed or erased since the plan; return the others."""
     shoppers = Shopper.objects.filter(pk__in=[message.shopper_id for message in messages])
-    reasons = dict(consent.with_exclusion(shoppers).values_list("pk", "exclusion"))
+    reasons: dict[int, str] = {row.pk: row.exclusion for row in consent.with_exclusion(shoppers)}  # type: ignore[attr-defined]
     for reason in {reason for reason in reasons.values() if reason}:
         _skip([message for message in messages if reasons.get(message.shopper_id) == reason], reason)
     return [message for message in messages if reasons.get(message.shopper_id) == ""]
@@ -177,7 +182,9 @@ def _sellable_picks(campaign: Campaign, messages: list[Message]) -> dict[int, li
 
 def _record_success(work: _Work, message: Message) -> None:
     now = timezone.now()
-    mine = Message.objects.filter(pk=message.pk, state=State.SENDING, claim_token=work.token)
+    # A slow answer may find the message in doubt already; with the same token the answer settles it.
+    open_states = [State.SENDING, State.IN_DOUBT]
+    mine = Message.objects.filter(pk=message.pk, state__in=open_states, claim_token=work.token)
     # The server took it: for SMTP that is what can be known, until a bounce says otherwise.
     mine.update(state=State.SENT, sent_at=now, delivered_at=now, error="")
     _close_attempt(work, message, "sent")
@@ -186,14 +193,14 @@ def _record_success(work: _Work, message: Message) -> None:
 def _fence(work: _Work, message: Message, picks: list[Pick]) -> bool:
     """Compare and set, committed before the first byte leaves: still mine, still running, still permitted.
 
-    A worker that was frozen past its lease, a cancelled campaign, a consent withdrawn a moment ago: all stop here.
+    A worker that was frozen past its lease, a cancelled campaign, a consent withdrawn, an address suppressed or
+    erased a moment ago: all stop here. Other tables are asked by EXISTS, not by joins: a join would move state and
+    token into a subselect, which PostgreSQL does not look at again after waiting for another worker's row.
     """
+    running = Campaign.objects.filter(pk=work.campaign.pk, state=Campaign.State.RUNNING)
+    mailable = consent.mailable(Shopper.objects.filter(pk=OuterRef("shopper_id")))
     mine = Message.objects.filter(
-        pk=message.pk,
-        state=State.CLAIMED,
-        claim_token=work.token,
-        campaign__state=Campaign.State.RUNNING,
-        shopper__marketing=ConsentState.GIVEN,
+        Exists(running), Exists(mailable), pk=message.pk, state=State.CLAIMED, claim_token=work.token
     )
     with transaction.atomic():
         won = mine.update(

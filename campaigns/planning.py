@@ -81,7 +81,8 @@ def audience_fall(campaign: Campaign, now: datetime | None = None) -> Fall:
     """Count the audience by reason; who would be held back is the expected number, since draws come with the plan."""
     started, now = timezone.now(), now or timezone.now()
     shoppers = with_skip_reason(audience(campaign, now), now, Shop.current().frequency_cap)
-    counts = dict(shoppers.order_by().values("skip").annotate(n=Count("pk")).values_list("skip", "n"))
+    rows = shoppers.order_by().values("skip").annotate(n=Count("pk"))  # type: ignore[misc]
+    counts: dict[str, int] = {row["skip"]: row["n"] for row in rows}
     eligible = counts.pop("", 0)
     held_back = round(eligible * campaign.control_share)
     seconds = (timezone.now() - started).total_seconds()

@@ -72,7 +72,7 @@ def _refuse_unknown(given: dict[str, Any], known: set[str]) -> None:
 
 def _text(given: dict[str, Any], key: str) -> str:
     value = given.get(key)
-    if not isinstance(value, str) or not value.strip() or len(value) > 120:
+    if not isinstance(value, str) or not value.strip() or len(value) > 120 or "\x00" in value:
         raise InputError(_("“%(name)s” must be a text of 1 to 120 characters.") % {"name": key})
     return value.strip()
 
@@ -110,14 +110,19 @@ def _variant(campaign: Campaign, label: str, given: Any, n_variants: int) -> Non
     starters = {starter.key: starter for starter in content.STARTERS}
     if ("mjml" in given) == ("template" in given):
         raise InputError(_("Give each variant either “mjml” or “template”."))
-    if "template" in given and given["template"] not in starters:
+    if "template" in given and str(given["template"]) not in starters:
         known = {"name": given["template"], "known": ", ".join(starters)}
         raise InputError(_("There is no template “%(name)s”. Known are: %(known)s.") % known)
-    mjml = given["mjml"] if "mjml" in given else starters[given["template"]].mjml
+    mjml = str(given["mjml"]) if "mjml" in given else starters[str(given["template"])].mjml
+    preheader = str(given.get("preheader", ""))[:300]
+    if "\x00" in mjml + preheader:
+        raise InputError(_("A variant contains a NUL character. Remove it."))
     share = _share(given, "share", 1 / n_variants) if n_variants > 1 else 1.0
+    if not share:
+        raise InputError(_("“share” of a variant must be above 0. Leave the variant out if nobody should get it."))
     Variant.objects.create(
         campaign=campaign, label=label, subject=_text(given, "subject"),
-        preheader=str(given.get("preheader", ""))[:300], mjml=str(mjml), share=share,
+        preheader=preheader, mjml=mjml, share=share,
     )  # fmt: skip
 
 

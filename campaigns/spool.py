@@ -1,9 +1,11 @@
 """Opens and clicks go to a file first: one append, then the answer. See docs/adr/0005-tracking-spool.md."""
 
+import fcntl
 import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -29,6 +31,18 @@ def append(entry: dict[str, Any]) -> None:
         os.write(descriptor, line.encode())
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def reading_alone() -> Iterator[bool]:
+    """Say whether nobody else reads the spool now; the lock falls with the process, so a kill leaves none behind."""
+    with (_folder() / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def take(settle: float = SETTLE_SECONDS) -> Iterator[tuple[Path, list[dict[str, Any]]]]:

@@ -36,7 +36,8 @@ def recover(lease: timedelta = LEASE) -> None:
     dead = Message.objects.filter(claimed_at__lt=timezone.now() - lease)
     dead.filter(state=State.CLAIMED).update(state=State.PLANNED, claim_token=None, claimed_at=None)
     sending = dead.filter(state=State.SENDING)
-    _ask_the_demo_inbox(sending.filter(campaign__sender__kind=Sender.Kind.DEMO_INBOX).values_list("pk", flat=True))
+    to_inbox = sending.filter(campaign__sender__kind=Sender.Kind.DEMO_INBOX)
+    _ask_the_demo_inbox(list(to_inbox.values_list("pk", flat=True)))
     lost = list(sending.exclude(campaign__sender__kind=Sender.Kind.DEMO_INBOX).values_list("pk", flat=True))
     Message.objects.filter(pk__in=lost, state=State.SENDING).update(
         state=State.IN_DOUBT, error="The worker stopped before the answer came."
@@ -44,9 +45,8 @@ def recover(lease: timedelta = LEASE) -> None:
     DeliveryAttempt.objects.filter(message__in=lost, outcome="").update(outcome="in_doubt", finished_at=timezone.now())
 
 
-def _ask_the_demo_inbox(ids: "list[int]") -> None:
+def _ask_the_demo_inbox(ids: list[int]) -> None:
     """The demo inbox can answer: what lies there was sent, what does not was not."""
-    ids = list(ids)
     arrived = Exists(InboxMail.objects.filter(message=OuterRef("pk")))
     now = timezone.now()
     rows = Message.objects.filter(pk__in=ids, state=State.SENDING)
@@ -55,10 +55,18 @@ def _ask_the_demo_inbox(ids: "list[int]") -> None:
 
 
 def finish() -> None:
-    """End running campaigns that have nothing left to do."""
+    """End running campaigns that have nothing left to do, and skip what a cancelled one still held."""
+    _skip_cancelled()
     left = Message.objects.filter(campaign=OuterRef("pk"), state__in=IN_WORK)
     done = Campaign.objects.filter(~Exists(left), state=Campaign.State.RUNNING)
     done.update(state=Campaign.State.FINISHED, finished_at=timezone.now())
+
+
+def _skip_cancelled() -> None:
+    """A worker gives back what it had claimed, a planner writes its last batch: both may come after the cancelling."""
+    cancelled = Campaign.objects.filter(pk=OuterRef("campaign_id"), state=Campaign.State.CANCELLED)
+    waiting = Message.objects.filter(Exists(cancelled), state=State.PLANNED)
+    waiting.update(state=State.SKIPPED, skip_reason=Message.Skip.CANCELLED)
 
 
 def running(now: datetime | None = None) -> list[int]:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from behaviour import consent
 from behaviour.core.keys import content_key
-from behaviour.models import Consent, Event
+from behaviour.models import Consent, ConsentState, Event
 from behaviour.services import EventRow, record_events
 from campaigns import spool
 from campaigns.models import LinkClick, Message, TrackedLink
@@ -38,10 +38,11 @@ def note(kind: str, message: UUID, *, number: int = 0, user_agent: str = "", pur
 def load_spool(settle: float = spool.SETTLE_SECONDS) -> int:
     """Store what the spool holds and return how many entries were new. Run twice, nothing counts twice."""
     loaded = 0
-    for file, entries in spool.take(settle):
-        for start in range(0, len(entries), CHUNK):
-            loaded += _load(entries[start : start + CHUNK])
-        file.unlink(missing_ok=True)
+    with spool.reading_alone() as alone:
+        for file, entries in spool.take(settle) if alone else ():
+            for start in range(0, len(entries), CHUNK):
+                loaded += _load(entries[start : start + CHUNK])
+            file.unlink(missing_ok=True)
     return loaded
 
 
@@ -49,7 +50,9 @@ def load_spool(settle: float = spool.SETTLE_SECONDS) -> int:
 def _load(entries: Sequence[dict[str, Any]]) -> int:
     """Store one chunk: events, first times on the messages, clicks per link."""
     uuids = {UUID(entry["message"]) for entry in entries}
-    messages = {message.uuid: message for message in Message.objects.filter(uuid__in=uuids)}
+    # Locked where the database can, so that a reader of another machine's spool can't write an older first time.
+    rows = Message.objects.select_for_update().filter(uuid__in=uuids).order_by("pk")
+    messages = {message.uuid: message for message in rows}
     keys = {content_key("own", entry["id"]): entry for entry in entries}
     known = set(Event.objects.filter(dedupe_key__in=keys).values_list("dedupe_key", flat=True))
     fresh = [
@@ -137,15 +140,18 @@ def _count_clicks(
 
 def unsubscribe(uuid: UUID) -> bool:
     """Withdraw the marketing consent behind a mail, at once; says whether there is such a mail. Repeatable."""
-    message = Message.objects.filter(uuid=uuid).first()
+    message = Message.objects.select_related("shopper").filter(uuid=uuid).first()
     if message is None:
         return False
     now = timezone.now()
     with transaction.atomic():
-        if Message.objects.filter(pk=message.pk, unsubscribed_at=None).update(unsubscribed_at=now):
+        first = Message.objects.filter(pk=message.pk, unsubscribed_at=None).update(unsubscribed_at=now)
+        # Whoever came back and uses an old mail to leave again must leave, too.
+        if first or message.shopper.marketing != ConsentState.WITHDRAWN:
             proof = f"one-click unsubscribe of message {uuid}"
             marketing = Consent.Purpose.MARKETING
             consent.withdraw([message.shopper_id], marketing, source="unsubscribe link", at=now, proof=proof)
+        if first:
             kind = Event.Kind.UNSUBSCRIBE
             record_events([EventRow(message.shopper_id, kind, now, message=uuid, key=f"unsubscribe:{uuid}")])
     return True

@@ -8,4 +8,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailai.settings")
 
 app = Celery("mailai")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
+if os.environ.get("MAILAI_ROLE") != "beat":
+    # Beat only sends names; without the tasks' modules it needs half the memory.
+    app.autodiscover_tasks()

@@ -1,14 +1,15 @@
 """Writes profiles: aggregates by SQL per batch of shoppers, scores by arrays over the whole shop."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from django.db import transaction
 from django.db.models import Max, Q
 from django.utils import timezone
@@ -18,6 +19,9 @@ from mailai.errors import StateError
 from segments import queries
 from segments.core import affinity, lifecycle, orders, rfm
 from segments.models import Profile, ProfileRefresh
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CENT = Decimal("0.01")
 # A process that was killed gives no sign of life; after this long another takes over.
@@ -162,6 +166,8 @@ def _event_columns(events: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def _favourites(lines: pd.DataFrame) -> dict[int, list[dict[str, Any]]]:
     """Return each shopper's favourite categories; where a line has no money its quantity counts."""
+    import pandas as pd
+
     named = lines[lines["category"] != ""]
     best = affinity.favourite_categories(
         pd.DataFrame(
@@ -205,6 +211,8 @@ def _write_scores(within: queries.Windows) -> None:
 
 def _scores(frame: pd.DataFrame, within: queries.Windows) -> pd.DataFrame:
     """Return the scores (0 where there is no order) and the stage of every row."""
+    import pandas as pd
+
     bought = frame["n_orders"].to_numpy() > 0
     # Days up to the end of the shop's today: the stage is the same all day.
     days = ((within.today + timedelta(days=1)) - frame["last_order_at"]).dt.total_seconds().to_numpy() / orders.DAY

@@ -1,5 +1,7 @@
 """All that profiles and segments read over many rows."""
 
+from __future__ import annotations
+
 import difflib
 import itertools
 import logging
@@ -7,9 +9,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Abs, Coalesce
 from django.utils import timezone
@@ -20,6 +21,9 @@ from behaviour.models import Event, Product, Shop, Shopper, Upload
 from mailai.errors import InputError
 from segments import rules
 from segments.models import Profile, ProfileRefresh, Segment, SegmentSize
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 BATCH = 2000
@@ -99,6 +103,8 @@ def order_lines(shopper_ids: Sequence[int]) -> pd.DataFrame:
 
     Lines without an order reference are one order per day of the shop.
     """
+    import pandas as pd
+
     # Wrapped, so that SQLite reads these shoppers by their index, and not all purchases of the shop by that of kinds.
     events = Event.objects.alias(what=Coalesce("kind", Value(""))).order_by()
     bought = events.filter(what=Event.Kind.PURCHASE, shopper_id__in=shopper_ids)
@@ -144,6 +150,8 @@ def event_figures(shopper_ids: Sequence[int], within: Windows) -> list[Mapping[s
 
 def scoring_frame() -> pd.DataFrame:
     """Return the columns of all profiles that scores are made from, and the scores they have now; one query."""
+    import pandas as pd
+
     columns = (
         "shopper_id", "last_order_at", "n_orders", "monetary", "order_gap_days",
         "recency_score", "frequency_score", "monetary_score", "stage",
@@ -202,7 +210,7 @@ def counts_alone(parts: dict[str, Any], now: datetime | None = None) -> dict[str
     return {name: counted[f"n_{number}"] for number, name in enumerate(parts)}
 
 
-def segment_list() -> "QuerySet[Segment]":
+def segment_list() -> QuerySet[Segment]:
     """Return all segments, the newest change first, with the number of campaigns that use them."""
     return Segment.objects.annotate(n_campaigns=Count("campaigns")).order_by("-updated_at", "pk")
 
@@ -227,7 +235,7 @@ def known_values(field_name: str, limit: int = 300) -> list[str]:
     return _distinct(Shopper.objects.all(), rules.FIELDS[field_name].path, limit)
 
 
-def _distinct(rows: "QuerySet[Any]", path: str, limit: int) -> list[str]:
+def _distinct(rows: QuerySet[Any], path: str, limit: int) -> list[str]:
     filled = rows.exclude(**{path: ""}).exclude(**{f"{path}__isnull": True})
     return list(filled.order_by(path).values_list(path, flat=True).distinct()[:limit])
 

@@ -10,7 +10,6 @@ from math import exp, inf, log, sqrt
 from statistics import NormalDist
 
 import numpy as np
-from scipy.special import stdtrit
 
 from mailai.stats import wilson
 
@@ -195,6 +194,8 @@ def _mean_limits(group: Group, everybody: np.ndarray, level: float) -> tuple[flo
     variation = (k * _squared_variation(group.spent) + PSEUDO_BUYERS * _squared_variation(everybody)) / (
         k + PSEUDO_BUYERS
     )
+    from scipy.special import stdtrit
+
     value = float(stdtrit(k + 4, 0.5 + level / 2)) ** 2 * variation / k
     return (
         mean * exp(-sqrt(log(group.share / low) ** 2 + value)),

@@ -1,13 +1,17 @@
 """The year of orders that ships with MailAI, read from behaviour/demo_data (see SOURCE.md there)."""
 
+from __future__ import annotations
+
 import csv
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DATA = Path(__file__).resolve().parent.parent / "demo_data"
 ZONE = "Europe/London"
@@ -31,6 +35,9 @@ class Year:
 
 def read_year(n_orders: int | None = None) -> Year:
     """Read the whole year, or its last ``n_orders`` orders with the shoppers and products in them."""
+    import pandas as pd
+    import pyarrow.parquet as pq
+
     orders = pq.read_table(DATA / "orders.parquet").to_pandas()
     lines = pq.read_table(DATA / "lines.parquet").to_pandas()
     products = pd.read_csv(DATA / "products.csv", dtype={"item_id": str, "name": str}, keep_default_na=False)
@@ -53,6 +60,8 @@ def weeks_to_move(last_day: date, today: date) -> int:
 
 def moved(at: pd.Series, weeks: int) -> list[datetime]:
     """Move local times by whole weeks, so that weekday and hour of day stay, and return them as UTC."""
+    import pandas as pd
+
     local = (at + pd.Timedelta(weeks=weeks)).dt.tz_localize(ZONE, ambiguous=False, nonexistent="shift_forward")  # type: ignore[arg-type]
     return list(local.dt.tz_convert("UTC").dt.to_pydatetime())
 

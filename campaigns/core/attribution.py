@@ -1,6 +1,11 @@
 """Which message earned an order: the last one that was clicked before it, within a window."""
 
-import pandas as pd
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def attribute(clicks: pd.DataFrame, orders: pd.DataFrame, days: int) -> pd.DataFrame:
@@ -22,6 +27,8 @@ def attribute(clicks: pd.DataFrame, orders: pd.DataFrame, days: int) -> pd.DataF
 
     Source: last-click attribution as defined in architecture part 4; joined by ``pandas.merge_asof``.
     """
+    import pandas as pd
+
     if clicks.empty or orders.empty:
         return pd.DataFrame({"ordered_at": [], "revenue": []})
     joined = pd.merge_asof(

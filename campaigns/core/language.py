@@ -103,6 +103,16 @@ def _escaped(part: Sequence[str], values: Mapping[str, str]) -> str:
     return html.escape(CONTROL.sub(" ", value))
 
 
+def is_whole_address(value: str) -> bool:
+    """Say whether a click can lead there: a scheme that is allowed and something behind it."""
+    try:
+        address = urlsplit(value)
+    except ValueError:
+        return False
+    scheme = address.scheme.lower()
+    return scheme in SAFE_SCHEMES and bool(address.netloc if scheme.startswith("http") else address.path)
+
+
 def safe_address(value: str) -> str:
     """Return an address that a mail may carry; one with another scheme (javascript:, data:) becomes "#"."""
     value = CONTROL.sub("", value).strip()

@@ -1,7 +1,13 @@
 """Favourite categories: what a shopper spent her money on, the newest counting most."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HALF_LIFE_DAYS = 90.0
 TOP = 5
@@ -28,6 +34,8 @@ def favourite_categories(lines: pd.DataFrame) -> pd.DataFrame:
 
     Source: exponential decay as in Ding and Li (2005), Time weight collaborative filtering, CIKM; our half-life.
     """
+    import pandas as pd
+
     lines = lines[lines["spent"] > 0]
     if lines.empty:
         return pd.DataFrame({name: [] for name in COLUMNS})

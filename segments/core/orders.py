@@ -1,7 +1,13 @@
 """From lines of orders to one row of figures per shopper."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DAY = 86_400.0
 # Below this many orders a shopper has no rhythm yet.

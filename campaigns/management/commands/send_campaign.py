@@ -35,13 +35,14 @@ class Command(JsonCommand):
 
 
 def _drain(campaign_id: int, now: datetime | None) -> None:
-    """Send until nothing is due, and wait for what a killed worker still holds."""
+    """Send until nothing is due or the sender's hour is full, and wait for what a killed worker still holds."""
+    sender = Campaign.objects.select_related("sender").get(pk=campaign_id).sender
     while True:
         delivery.send_due(campaign_id, now=now)
         sweep.recover()
         held = Message.objects.filter(campaign=campaign_id, state__in=sweep.IN_WORK)
         flying = held.exclude(state=Message.State.PLANNED).exists()
-        if not flying and campaign_id not in sweep.running(now):
+        if not flying and (campaign_id not in sweep.running(now) or not delivery.allowance(sender)):
             return
         if flying:
             time.sleep(WAIT_SECONDS)

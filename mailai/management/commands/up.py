@@ -28,6 +28,8 @@ START_SECONDS = 60
 
 class Command(JsonCommand):
     help = "Start web server, Celery worker and beat; Ctrl-C stops all three."
+    # Checks would load every page into this process, which only watches the others.
+    requires_system_checks = ()
 
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=settings.PORT)
@@ -106,9 +108,11 @@ def _start(command: list[str], port: int) -> "subprocess.Popen[bytes]":
     # One BLAS thread a process: the kernels of the recommender bring threads of their own.
     environment = {
         "OPENBLAS_NUM_THREADS": "1",
+        "CELERY_SKIP_CHECKS": "1",
         **os.environ,
         "PORT": str(port),
         "MAILAI_PUBLIC_URL": settings.MAILAI_PUBLIC_URL,
+        "MAILAI_ROLE": "beat" if "beat" in command else "",
     }
     # A session of its own: the terminal's Ctrl-C reaches only this parent, which tells each main process once.
     return subprocess.Popen(command, env=environment, start_new_session=True, cwd=settings.BASE_DIR)  # noqa: S603
