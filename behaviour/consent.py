@@ -1,4 +1,4 @@
-"""Permission: given, withdrawn, suppressed; and who may be mailed. Asked when a message is planned and when it leaves."""
+"""Permission: given, withdrawn, suppressed. Asked when a message is planned and again when it leaves."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -54,7 +54,7 @@ def suppress_all(email_indexes: Sequence[str], reason: str) -> None:
 
 
 def with_exclusion(shoppers: "QuerySet[Shopper]") -> "QuerySet[Shopper]":
-    """Annotate ``exclusion``: "" for who may be mailed, else no_consent, no_address or suppressed (the first that holds)."""
+    """Annotate ``exclusion``: "" for who may be mailed, else no_address, suppressed or no_consent, the first that holds."""
     addressed = Identity.objects.filter(shopper_id=OuterRef("pk"), email_index__isnull=False)
     suppressed = Suppression.objects.filter(email_index=OuterRef("identity__email_index"))
     return shoppers.annotate(

@@ -1,28 +1,13 @@
-"""Pages of the demo shop: load it, remove it, and where a click on one of its products leads."""
+"""Pages of the demo shop: remove it, and where a click on one of its products leads."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from behaviour import demo, tasks
 from behaviour.models import Event, Product, Shop, Shopper
 from mailai.accounts.roles import ADMIN, public, require_role
-
-
-@require_role(ADMIN)
-@require_POST
-def load_demo(request: HttpRequest) -> HttpResponse:
-    """Start loading the demo shop into an empty installation."""
-    if Shopper.objects.filter(demo=False).exists():
-        messages.error(
-            request, _("There are real shoppers already. Sample data can only be loaded into an empty shop.")
-        )
-    else:
-        tasks.load_demo.delay_on_commit(request.user.pk)
-        messages.success(request, _("The sample shop is being loaded. It fills this page within a minute."))
-    return redirect("/")
 
 
 @require_role(ADMIN)

@@ -19,13 +19,16 @@ from mailai.accounts.roles import ADMIN, UserRequest, require_role
 class ShopForm(forms.ModelForm):
     """What pages and mails say about the shop."""
 
+    url = forms.URLField(
+        label=gettext_lazy("Address of the shop on the web"), required=False, assume_scheme="https", max_length=200
+    )
+
     class Meta:
         model = Shop
         fields = ["name", "postal_address", "url", "currency", "timezone", "attribution_days", "frequency_cap"]
         labels = {
             "name": gettext_lazy("Name of the shop"),
             "postal_address": gettext_lazy("Postal address"),
-            "url": gettext_lazy("Address of the shop on the web"),
             "currency": gettext_lazy("Currency"),
             "timezone": gettext_lazy("Time zone"),
             "attribution_days": gettext_lazy("Days in which an order counts for a click"),

@@ -218,12 +218,9 @@ def test_a_demo_row_that_a_real_campaign_needs_becomes_the_users_own(demo_shop):
     assert Campaign.objects.get().segment == segment
 
 
-def test_the_tasks_can_run_twice(monkeypatch, admin):
+def test_the_task_of_removal_can_run_twice(monkeypatch, admin):
     monkeypatch.setattr(demo, "load_demo_shop", lambda **options: loading.load_demo_shop(n_orders=ORDERS, **options))
-    tasks.load_demo(admin.pk)
-    tasks.load_demo(admin.pk)
-    assert Event.objects.count() == len(source.read_year(ORDERS).lines)
-    assert Sender.objects.count() == 1
+    demo.load_demo_shop(by=admin)
     tasks.remove_demo(admin.pk)
     tasks.remove_demo(admin.pk)
     assert not demo.has_demo()
@@ -235,26 +232,9 @@ def test_the_command_tells_what_was_loaded(capsys):
     assert '"events": ' in capsys.readouterr().out
 
 
-def test_only_an_admin_loads_and_removes(client_for, marketer, manager):
+def test_only_an_admin_removes(client_for, marketer, manager):
     for user in (marketer, manager):
-        assert client_for(user).post(reverse("behaviour:load_demo")).status_code == 403
         assert client_for(user).get(reverse("behaviour:remove_demo")).status_code == 403
-
-
-def test_loading_takes_a_post_and_an_empty_shop(client_for, admin, monkeypatch, django_capture_on_commit_callbacks):
-    started = []
-    monkeypatch.setattr(tasks.load_demo, "delay", lambda *args: started.append(args))
-    browser = client_for(admin)
-    assert browser.get(reverse("behaviour:load_demo")).status_code == 405
-    with django_capture_on_commit_callbacks(execute=True):
-        assert browser.post(reverse("behaviour:load_demo")).status_code == 302
-    assert started == [(admin.pk,)]
-
-
-def test_loading_beside_real_shoppers_is_refused(client_for, admin, make_shopper, monkeypatch):
-    make_shopper()
-    monkeypatch.setattr(tasks.load_demo, "delay", lambda *args: pytest.fail("started"))
-    assert client_for(admin).post(reverse("behaviour:load_demo")).status_code == 302
 
 
 def test_removal_names_what_is_lost_before_it_starts(

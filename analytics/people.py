@@ -1,0 +1,101 @@
+"""Shoppers for people: the list, and what is known about one of them. Nothing here reads an identity."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from behaviour import consent
+from behaviour.models import Consent, Event, Product, Shop, Shopper
+from campaigns.models import Message
+from segments import rules
+from segments.models import Profile, Segment
+
+N_MESSAGES = 6
+SORTS = {
+    "last": "profile__last_order_at",
+    "orders": "profile__n_orders",
+    "spent": "profile__monetary",
+}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the list of shoppers is narrowed to."""
+
+    pseudonym: str = ""
+    stage: str = ""
+    segment: Segment | None = None
+    product: Product | None = None
+    sort: str = "last"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether and how often a shopper may be mailed."""
+
+    exclusion: str
+    newest: Consent | None
+    n_sent_this_week: int
+    frequency_cap: int
+    n_control: int
+
+
+def shoppers(filters: Filters) -> "QuerySet[Shopper]":
+    """Return the shoppers that fit, most recent order first; one query with its profile joined."""
+    found = Shopper.objects.select_related("profile")
+    if filters.pseudonym:
+        found = found.filter(pseudonym__startswith=filters.pseudonym.upper())
+    if filters.stage:
+        found = found.filter(profile__stage=filters.stage)
+    if filters.segment:
+        found = found.filter(pk__in=rules.matching(filters.segment.rule).values("pk"))
+    if filters.product:
+        bought = Event.objects.filter(shopper=OuterRef("pk"), kind=Event.Kind.PURCHASE, product=filters.product)
+        found = found.filter(Exists(bought))
+    return found.order_by(F(SORTS[filters.sort]).desc(nulls_last=True), "pk")
+
+
+def profile_of(shopper: Shopper) -> Profile | None:
+    """Return the shopper's profile; None until profiles were refreshed after she came."""
+    return Profile.objects.filter(pk=shopper.pk).first()
+
+
+def standing(shopper: Shopper, shop: Shop) -> Standing:
+    """Return what the consent card shows; three queries."""
+    week = timezone.now() - timedelta(days=7)
+    counts = Message.objects.filter(shopper=shopper).aggregate(
+        sent=Count("pk", filter=Q(state=Message.State.SENT, sent_at__gte=week)),
+        control=Count("pk", filter=Q(state=Message.State.CONTROL)),
+    )
+    return Standing(
+        exclusion=consent.with_exclusion(Shopper.objects.filter(pk=shopper.pk)).values_list("exclusion", flat=True)[0],
+        newest=Consent.objects.filter(shopper=shopper, purpose=Consent.Purpose.MARKETING)
+        .order_by("-at", "-pk")
+        .first(),
+        n_sent_this_week=counts["sent"],
+        frequency_cap=shop.frequency_cap,
+        n_control=counts["control"],
+    )
+
+
+def messages_of(shopper: Shopper) -> "QuerySet[Message]":
+    """Return the newest messages that were planned for the shopper, with their campaign and subject."""
+    return (
+        Message.objects.filter(shopper=shopper)
+        .select_related("campaign", "variant")
+        .defer("variant__mjml", "variant__compiled", "picks")
+        .order_by("-due_at", "-pk")[:N_MESSAGES]
+    )
+
+
+def days_since(moment: datetime | None) -> int | None:
+    """Return full days since a moment."""
+    return (timezone.now() - moment).days if moment else None
+
+
+def stage_choices() -> list[tuple[str, Any]]:
+    """Return the lifecycle stages for a filter."""
+    return list(Profile.Stage.choices)

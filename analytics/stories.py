@@ -1,0 +1,120 @@
+"""A shopper's timeline in words: whole sentences, by day."""
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext, pgettext
+
+from analytics.figures import image_url
+from analytics.timeline import Entry
+from behaviour.models import Event, Shop
+from mailai.ui.numbers import count, price
+
+Kind = Event.Kind
+Sentence = Callable[[Entry, Shop], str]
+
+
+def days(entries: Iterable[Entry], shop: Shop, today: date) -> list[dict[str, Any]]:
+    """Group entries by the day of the shop's calendar, for components/timeline.html."""
+    found: list[dict[str, Any]] = []
+    for entry in entries:
+        local = entry.at.astimezone(shop.zone)
+        if not found or found[-1]["on"] != local.date():
+            found.append({"on": local.date(), "label": _day(local.date(), today), "events": []})
+        found[-1]["events"].append(_line(entry, local, shop))
+    return found
+
+
+def _day(on: date, today: date) -> str:
+    words = date_format(
+        on, pgettext("date format", "l j F") if on.year == today.year else pgettext("date format", "l j F Y")
+    )
+    ago = (today - on).days
+    if ago == 0:
+        return _("Today, %(day)s") % {"day": words}
+    return _("Yesterday, %(day)s") % {"day": words} if ago == 1 else words
+
+
+def _line(entry: Entry, local: datetime, shop: Shop) -> dict[str, Any]:
+    sentence, icon, kind = LINES[entry.kind]
+    return {
+        "time": local.strftime("%H:%M"),
+        "icon": icon,
+        "kind": kind,
+        "text": sentence(entry, shop),
+        "image": image_url(entry.image),
+    }
+
+
+def _product(entry: Entry) -> str:
+    return entry.products[0] if entry.products else _("a product")
+
+
+def _ordered(entry: Entry, shop: Shop) -> str:
+    what = _things(entry)
+    if entry.amount is None:
+        return _("Ordered %(products)s") % {"products": what}
+    return _("Ordered %(products)s, %(amount)s") % {"products": what, "amount": price(entry.amount, shop.currency)}
+
+
+def _returned(entry: Entry, shop: Shop) -> str:
+    if entry.amount is None:
+        return _("Returned %(products)s") % {"products": _things(entry)}
+    amount = price(abs(entry.amount), shop.currency)
+    return _("Returned %(products)s, %(amount)s") % {"products": _things(entry), "amount": amount}
+
+
+def _things(entry: Entry) -> str:
+    """Name up to two products and count the rest."""
+    if not entry.products:
+        return _("something")
+    if not entry.n_more:
+        return str(get_text_list(entry.products, _("and")))
+    more = ngettext("%(count)s more product", "%(count)s more products", entry.n_more) % {"count": count(entry.n_more)}
+    return str(get_text_list([*entry.products, more], _("and")))
+
+
+def _with_product(text: str) -> Sentence:
+    return lambda entry, shop: _(text) % {"product": _product(entry)}
+
+
+def _with_mail(text: str) -> Sentence:
+    return lambda entry, shop: _(text) % {"mail": entry.mail or _("a deleted campaign")}
+
+
+def _clicked(entry: Entry, shop: Shop) -> str:
+    words = {"mail": entry.mail or _("a deleted campaign"), "product": _product(entry)}
+    return (_("Clicked %(product)s in “%(mail)s”") if entry.products else _("Clicked in “%(mail)s”")) % words
+
+
+def _rated(entry: Entry, shop: Shop) -> str:
+    if entry.amount is None:
+        return _("Rated %(product)s") % {"product": _product(entry)}
+    return _("Rated %(product)s with %(stars)s") % {"product": _product(entry), "stars": f"{entry.amount:g}"}
+
+
+def _plain(text: str) -> Sentence:
+    return lambda entry, shop: _(text)
+
+
+# kind -> (sentence, icon, colour)
+LINES: dict[str, tuple[Sentence, str, str]] = {
+    Kind.PURCHASE: (_ordered, "receipt", "buy"),
+    Kind.REFUND: (_returned, "receipt-refund", ""),
+    Kind.VIEW: (_with_product(gettext_noop("Viewed %(product)s")), "eye", ""),
+    Kind.FAVOURITE: (_with_product(gettext_noop("Saved %(product)s")), "heart", ""),
+    Kind.SEARCH: (_plain(gettext_noop("Searched the shop")), "search", ""),
+    Kind.CART: (_with_product(gettext_noop("Put %(product)s in the cart")), "shopping-cart", "cart"),
+    Kind.UNCART: (_with_product(gettext_noop("Took %(product)s out of the cart")), "shopping-cart-off", "cart"),
+    Kind.RATING: (_rated, "star", ""),
+    Kind.SIGNUP: (_plain(gettext_noop("Signed up")), "user-plus", ""),
+    Kind.EMAIL_OPEN: (_with_mail(gettext_noop("Opened “%(mail)s”")), "mail-opened", "mail"),
+    Kind.EMAIL_CLICK: (_clicked, "click", "mail"),
+    Kind.SURVEY_ANSWER: (_with_mail(gettext_noop("Answered the survey in “%(mail)s”")), "message-star", "mail"),
+    Kind.UNSUBSCRIBE: (_with_mail(gettext_noop("Unsubscribed from “%(mail)s”")), "mail-off", "mail"),
+    "sent": (_with_mail(gettext_noop("We sent “%(mail)s”")), "mail", "mail"),
+}

@@ -1,0 +1,141 @@
+"""The list of shoppers, and everything about one of them."""
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from analytics import people, stories
+from analytics.forms import FindForm, RevealForm, ShopperFilterForm
+from analytics.overview import local_now
+from analytics.timeline import FILTERS
+from analytics.timeline import timeline as read_timeline
+from behaviour import identity
+from behaviour.models import Identity, Shop, Shopper, masked
+from campaigns.models import Campaign
+from mailai.accounts import audit
+from mailai.accounts.roles import ADMIN, MARKETER, has_role, require_login, require_role
+from mailai.ui.tables import paginate
+from segments.models import Segment
+
+# Who may see personal data, with a reason.
+MAY_REVEAL = (MARKETER, ADMIN)
+N_PICKS = 5
+
+
+@require_login
+def shoppers(request: HttpRequest) -> HttpResponse:
+    """Show the list; an email address is looked up by POST, so that it never stands in an address."""
+    form = FindForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        found = identity.find_by_email(form.cleaned_data["email"])
+        if found:
+            audit.record("shopper.find", found)
+            return redirect("analytics:shopper", found.pseudonym)
+        form.add_error("email", _("No shopper has exactly this address. Check the spelling."))
+    filter_form = ShopperFilterForm(request.GET)
+    filters = filter_form.filters()
+    context = {
+        "nav": "shoppers",
+        "page": paginate(request, people.shoppers(filters)),
+        "filters": filters,
+        "stages": people.stage_choices(),
+        "segments": list(Segment.objects.only("uuid", "name")),
+        "find_form": form,
+    }
+    return render(request, "analytics/shoppers.html", context, status=422 if form.errors else 200)
+
+
+@require_login
+def shopper(request: HttpRequest, pseudonym: str) -> HttpResponse:
+    """Show one shopper without anything that names her."""
+    found = get_object_or_404(Shopper, pseudonym=pseudonym)
+    return _page(request, found, RevealForm())
+
+
+@require_role(*MAY_REVEAL)
+@require_POST
+def reveal(request: HttpRequest, pseudonym: str) -> HttpResponse:
+    """Show the page with personal data, once, and write down who looked and why."""
+    found = get_object_or_404(Shopper, pseudonym=pseudonym)
+    form = RevealForm(request.POST)
+    if not form.is_valid():
+        return _page(request, found, form, status=422)
+    audit.record("shopper.reveal", found, by=request.user, reason=form.cleaned_data["reason"])
+    response = _page(request, found, RevealForm(), revealed=True)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_login
+def timeline(request: HttpRequest, pseudonym: str) -> HttpResponse:
+    """Send an older or filtered part of the timeline; without htmx the page itself shows it."""
+    found = get_object_or_404(Shopper, pseudonym=pseudonym)
+    if not request.headers.get("HX-Request"):
+        return _page(request, found, RevealForm())
+    return render(request, "analytics/_timeline.html", {"shopper": found, **_timeline(request, found, Shop.current())})
+
+
+def _page(
+    request: HttpRequest, found: Shopper, form: RevealForm, *, revealed: bool = False, status: int = 200
+) -> HttpResponse:
+    shop = Shop.current()
+    who = identity.identities_of([found.pk]).get(found.pk)
+    profile = people.profile_of(found)
+    context = {
+        "nav": "shoppers",
+        "shopper": found,
+        "profile": profile,
+        "days_since_order": people.days_since(profile.last_order_at) if profile else None,
+        "standing": people.standing(found, shop),
+        "messages_received": people.messages_of(found),
+        "draft": Campaign.objects.filter(state=Campaign.State.DRAFT).order_by("-updated_at").first(),
+        "mask": masked(who.email) if who and who.email else "",
+        "person": _person(who) if revealed and who else [],
+        "may_reveal": has_role(request.user, *MAY_REVEAL),
+        "reveal_form": form,
+        **_timeline(request, found, shop),
+    }
+    return render(request, "analytics/shopper.html", context, status=status)
+
+
+def _person(who: Identity) -> list[tuple[str, str]]:
+    rows = [
+        (_("Name"), f"{who.first_name} {who.last_name}".strip()),
+        (_("Email address"), who.email),
+        (_("Phone"), who.phone),
+        (_("Birthday"), who.birthday),
+    ]
+    return [(label, value) for label, value in rows if value]
+
+
+def _timeline(request: HttpRequest, found: Shopper, shop: Shop) -> dict[str, Any]:
+    kinds = request.GET.get("kind", "all")
+    kinds = kinds if kinds in FILTERS else "all"
+    page = read_timeline(found, kinds, _moment(request.GET.get("before", "")))
+    return {
+        "days": stories.days(page.entries, shop, local_now(shop).date()),
+        "older": page.older.isoformat() if page.older else "",
+        "kind": kinds,
+        "is_older": bool(request.GET.get("before")),
+        "kinds": [
+            ("all", _("All")),
+            ("orders", _("Orders")),
+            ("carts", _("Carts")),
+            ("views", _("Views")),
+            ("emails", _("Emails")),
+        ],
+    }
+
+
+def _moment(text: str) -> datetime | None:
+    """Return the moment that a link named; nonsense shows the newest part."""
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None
