@@ -42,6 +42,17 @@ def done_steps(campaign: Campaign) -> set[str]:
     return done
 
 
+def next_step(campaign: Campaign) -> str:
+    """Return the first step of a draft that lacks something; the review when none does."""
+    done = done_steps(campaign)
+    return next((step for step in ("audience", "content", "subject", "timing") if step not in done), "review")
+
+
+def n_picks(variant: Variant) -> int:
+    """Return how many products each shopper is recommended, also while the content is broken."""
+    return language.n_picks({match[1] for match in language.FIELD.finditer(content.expand(variant.mjml))})
+
+
 def inbox_line(variant: Variant, shopper: Shopper) -> tuple[str, str]:
     """Return subject and preview text as this shopper sees them."""
     person = identity.identities_of([shopper.pk]).get(shopper.pk)

@@ -125,6 +125,10 @@ class SenderForm(forms.ModelForm):
         }
         help_texts = {"hourly_limit": _("0 = as fast as it goes.")}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["host"].required = True
+
     def clean_host(self) -> str:
         """An SMTP connection needs a server."""
         if not self.cleaned_data["host"].strip():

@@ -101,6 +101,11 @@ class Campaign(models.Model):
         """Name of the dialog that asks before cancelling."""
         return f"cancel-{self.pk}"
 
+    @property
+    def delete_id(self) -> str:
+        """Name of the dialog that asks before deleting."""
+        return f"delete-{self.pk}"
+
 
 class Variant(models.Model):
     """One version of the mail. Frozen when the campaign is planned: `compiled` is what everybody gets."""

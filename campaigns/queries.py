@@ -20,7 +20,7 @@ FILTERS = {
 
 def campaign_rows(which: str = "") -> "QuerySet[Campaign]":
     """Return campaigns with their counts, newest first; one query, each message read once."""
-    rows = Campaign.objects.select_related("segment")
+    rows = Campaign.objects.select_related("segment").prefetch_related("variants")
     if which in FILTERS:
         rows = rows.filter(state__in=FILTERS[which])
     sent = Q(messages__state=State.SENT)

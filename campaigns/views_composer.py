@@ -69,7 +69,9 @@ def _page(request: UserRequest, step: str, campaign: Campaign, status: int = 200
         "back_url": reverse("campaigns:list"),
         "previous_url": _step_url(STEPS[STEPS.index(step) - 1], campaign) if step != STEPS[0] else "",
     }
-    return render(request, f"campaigns/{step}.html", frame | context, status=status)
+    # Times are chosen and shown in the shop's zone.
+    with timezone.override(Shop.current().zone):
+        return render(request, f"campaigns/{step}.html", frame | context, status=status)
 
 
 def _step_url(step: str, campaign: Campaign) -> str:
@@ -121,7 +123,13 @@ def _fall(campaign: Campaign) -> dict[str, Any]:
     steps += [{"label": label, "count": count, "kind": "out"} for _key, label, count in fall.reasons]
     steps.append({"label": _("Held back to measure lift"), "count": fall.held_back, "kind": "held"})
     steps.append({"label": _("Will get this email"), "count": fall.recipients, "kind": "end"})
-    return {"steps": steps, "total": fall.total, "recipients": fall.recipients, "seconds": f"{fall.seconds:.2f}"}
+    return {
+        "steps": steps,
+        "total": fall.total,
+        "recipients": fall.recipients,
+        "held_back": fall.held_back,
+        "seconds": f"{fall.seconds:.2f}",
+    }
 
 
 @require_role(MARKETER)
@@ -153,6 +161,7 @@ def content_step(request: UserRequest, uuid: UUID) -> HttpResponse:
         form = ContentForm({"mjml": variant.mjml if variant else ""})
     context = {
         "form": form,
+        "written": bool(variant and variant.mjml.strip()),
         "starters": content.STARTERS,
         "fields": [f"{{{{ {name} }}}}" for name in content.FIELDS] + ['<mai-picks count="3" />'],
         "faults": checks.content_faults(campaign) if variant and variant.mjml else [],
@@ -204,7 +213,7 @@ def subject(request: UserRequest, uuid: UUID) -> HttpResponse:
             return redirect("campaigns:timing", uuid)
     else:
         forms = SubjectForms(initial=rows)
-    context = {"forms": forms, "fields": content.FIELDS, "inbox": _inbox_rows(campaign), "hour": timezone.localtime()}
+    context = {"forms": forms, "fields": content.FIELDS, "inbox": _inbox_rows(campaign)}
     return _page(request, "subject", campaign, 422 if forms.is_bound and not forms.is_valid() else 200, **context)
 
 
@@ -262,7 +271,7 @@ def timing(request: UserRequest, uuid: UUID) -> HttpResponse:
 def review(request: UserRequest, uuid: UUID, form: TestMailForm | None = None, status: int = 200) -> HttpResponse:
     """Step 5: checks, three previews, a test mail, and off it goes."""
     campaign = _draft(uuid)
-    rows = checks.review(campaign)
+    rows, variants = checks.review(campaign), list(campaign.variants.all())
     previews = []
     if not checks.content_faults(campaign):
         total = getattr(queries.sample(campaign, 0), "total", 0)
@@ -277,7 +286,9 @@ def review(request: UserRequest, uuid: UUID, form: TestMailForm | None = None, s
         "blocked": any(row["state"] == "bad" for row in rows),
         "fall": _fall(campaign),
         "previews": previews,
-        "variants": campaign.variants.all(),
+        "variants": variants,
+        "written": bool(variants and variants[0].mjml.strip()),
+        "n_picks": checks.n_picks(variants[0]) if variants else 0,
         "test_form": form or TestMailForm(initial={"to": request.user.email}),
         "zone": Shop.current().timezone,
     }

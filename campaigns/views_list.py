@@ -5,10 +5,13 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from campaigns import planning, queries, services
+from behaviour.models import Shop
+from campaigns import checks, planning, queries, services
 from campaigns.models import Campaign
 from mailai.accounts.roles import MANAGER, MARKETER, UserRequest, has_role, require_login, require_role
 from mailai.errors import StateError
@@ -20,8 +23,10 @@ MOVING = {Campaign.State.PLANNING, Campaign.State.RUNNING}
 @require_login
 def campaign_list(request: UserRequest) -> HttpResponse:
     """Show all campaigns; the table refreshes itself while one is sending."""
-    which = request.GET.get("state", "")
+    which, may_edit = request.GET.get("state", ""), has_role(request.user, MARKETER)
     page = paginate(request, queries.campaign_rows(which))
+    for row in page:
+        row.url = _way_on(row, may_edit=may_edit)
     counts = queries.state_counts()
     context = {
         "nav": "campaigns",
@@ -29,11 +34,19 @@ def campaign_list(request: UserRequest) -> HttpResponse:
         "which": which,
         "filters": [(key, label, counts[key]) for key, label in _filters()],
         "moving": any(row.state in MOVING for row in page),
-        "may_edit": has_role(request.user, MARKETER),
+        "may_edit": may_edit,
         "may_stop": has_role(request.user, MARKETER, MANAGER),
     }
     partial = request.headers.get("HX-Target", "").endswith("campaign-table")
-    return render(request, "campaigns/_table.html" if partial else "campaigns/list.html", context)
+    with timezone.override(Shop.current().zone):
+        return render(request, "campaigns/_table.html" if partial else "campaigns/list.html", context)
+
+
+def _way_on(campaign: Campaign, *, may_edit: bool) -> str:
+    """Return where a row leads: a draft to its first open step, what was sent to its report."""
+    if campaign.state != Campaign.State.DRAFT:
+        return reverse("analytics:report", args=[campaign.uuid])
+    return reverse(f"campaigns:{checks.next_step(campaign)}", args=[campaign.uuid]) if may_edit else ""
 
 
 def _filters() -> list[tuple[str, str]]:

@@ -212,3 +212,20 @@ def test_a_draft_without_a_variant_still_opens(desk, ready):
     for step in STEPS:
         assert desk.get(step_of(ready, step)).status_code == 200
     assert desk.get(reverse("campaigns:preview", args=[ready.uuid, 0])).status_code == 200
+
+
+def test_times_are_chosen_and_shown_in_the_shops_zone(desk, ready, shop):
+    shop.timezone = "Asia/Shanghai"
+    shop.save()
+    day = (timezone.now() + timedelta(days=2)).date()
+    desk.post(
+        step_of(ready, "timing"), {"sender": ready.sender.pk, "when": "at", "date": day.isoformat(), "time": "09:30"}
+    )
+    ready.refresh_from_db()
+    assert ready.send_at.strftime("%H:%M") == "01:30"
+    for page in (step_of(ready, "review"), reverse("campaigns:list")):
+        assert "09:30" in desk.get(page).content.decode()
+
+
+def test_a_ready_made_email_does_not_stand_open_over_written_content(desk, ready):
+    assert "It replaces what is written below" in desk.get(step_of(ready, "content")).content.decode()

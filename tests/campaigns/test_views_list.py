@@ -93,3 +93,14 @@ def test_a_manager_reads_and_stops_but_is_offered_no_composer(client_for, manage
     client.post(reverse("campaigns:steer", args=[ready.uuid, "pause"]))
     ready.refresh_from_db()
     assert ready.state == "paused"
+
+
+def test_a_draft_in_the_list_leads_to_its_first_open_step(desk, client_for, manager, ready):
+    def leads_to(step):
+        return reverse(f"campaigns:{step}", args=[ready.uuid]) in desk.get(reverse("campaigns:list")).content.decode()
+
+    assert leads_to("review")
+    ready.variants.update(mjml="")
+    assert leads_to("content")
+    page = client_for(manager).get(reverse("campaigns:list")).content.decode()
+    assert reverse("campaigns:content", args=[ready.uuid]) not in page
