@@ -10,6 +10,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from mailai.accounts import actions
+
 
 class UserManager(BaseUserManager["User"]):
     """Makes users; the address is the login."""
@@ -108,3 +110,8 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.object_label}"
+
+    @property
+    def words(self) -> str:
+        """What was done, in words."""
+        return actions.label(self.action)

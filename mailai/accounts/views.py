@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from mailai.accounts import audit, services
+from mailai.accounts import actions, audit, services
 from mailai.accounts.forms import AcceptForm, InviteForm, ProfileForm, RolesForm
 from mailai.accounts.matrix import capabilities
 from mailai.accounts.models import AuditEntry, Invitation, User
@@ -122,11 +122,12 @@ def _entries(request: UserRequest) -> "QuerySet[AuditEntry]":
 @require_role(ADMIN)
 def audit_log(request: UserRequest) -> HttpResponse:
     """Show who did what and why, and whether the chain is whole."""
+    done = AuditEntry.objects.order_by().values_list("action", flat=True).distinct()
     context = {
         "nav": "admin",
         "tab": "audit",
         "page": paginate(request, _entries(request)),
-        "actions": AuditEntry.objects.order_by("action").values_list("action", flat=True).distinct(),
+        "actions": sorted(((action, actions.label(action)) for action in done), key=lambda pair: pair[1]),
         "n_entries": AuditEntry.objects.count(),
         "broken": audit.first_broken_entry() if "check" in request.GET else None,
         "checked": "check" in request.GET,

@@ -12,11 +12,15 @@ from django.core.management import get_commands
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from mailai import env
+from mailai.accounts import actions
 from mailai.errors import SettingError
 from mailai.management.commands import data_dictionary
 
 ROOT = Path(settings.BASE_DIR)
 OUR_APPS = {"mailai", "mailai.accounts", "behaviour", "segments", "recommender", "campaigns", "analytics"}
+
+
+AREAS = ("audit", "campaign", "demo", "recommender", "segment", "sender", "shop", "shopper", "team", "upload")
 
 
 def test_a_flag_that_is_neither_yes_nor_no_is_refused(monkeypatch):
@@ -103,3 +107,10 @@ def test_own_code_is_not_imported_inside_functions():
 
 def test_the_data_dictionary_is_what_the_models_say():
     assert (ROOT / "docs/data-dictionary.md").read_text() == data_dictionary.dictionary()
+
+
+def test_every_action_of_the_audit_log_has_words():
+    sources = [file.read_text() for app in OUR_APPS if "." not in app for file in (ROOT / app).rglob("*.py")]
+    pattern = re.compile(rf'"((?:{"|".join(AREAS)})\.(?!csv|urls)[a-z_]+)"')
+    named = {action for text in sources for action in pattern.findall(text)}
+    assert {action for action in named if action not in actions.LABELS} == set()
