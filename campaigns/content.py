@@ -28,6 +28,9 @@ GMAIL_LIMIT = 102_000
 MAX_PICKS = 9
 PICKS_TAG = re.compile(r"<mai-picks\b([^>]*?)/?>(?:\s*</mai-picks>)?")
 FOOTER_TAG = re.compile(r"<mai-footer\s*/?>(?:\s*</mai-footer>)?")
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+UNSUBSCRIBE_LINK = re.compile(r"""href\s*=\s*["']\s*\{\{\s*unsubscribe_url\b""")
+STYLED_FIELD = re.compile(r"""style\s*=\s*"[^"]*\{\{""")
 COUNT = re.compile(r'count\s*=\s*["\'](\d+)["\']')
 ENTITY = re.compile(r"&(?!amp;|lt;|gt;|quot;|apos;|#)(\w+;)")
 FOLDER = Path(__file__).parent / "starters"
@@ -83,9 +86,22 @@ def expand(mjml: str) -> str:
     # Browsers send \r\n, which mrml takes for a token of its own.
     mjml = PICKS_TAG.sub(picks, mjml.replace("\r\n", "\n").replace("\r", "\n"))
     mjml = FOOTER_TAG.sub(lambda _match: footer, mjml)
-    if "unsubscribe_url" not in mjml:
+    if not UNSUBSCRIBE_LINK.search(COMMENT.sub("", mjml)):
         mjml = mjml.replace("</mj-body>", footer + "</mj-body>", 1)
+    return _known_entities(mjml)
+
+
+def _known_entities(mjml: str) -> str:
     return ENTITY.sub(lambda match: html5.get(match[1], match[0]), mjml)
+
+
+def _as_written(mjml: str) -> str:
+    """Return markup with the author's own lines, so that a fault is named where she sees it."""
+
+    def empty(match: "re.Match[str]") -> str:
+        return "<mai-tag/>" + "\n" * match[0].count("\n")
+
+    return _known_entities(FOOTER_TAG.sub(empty, PICKS_TAG.sub(empty, mjml)))
 
 
 def problems_of(variant: Variant) -> list[Problem]:
@@ -95,7 +111,12 @@ def problems_of(variant: Variant) -> list[Problem]:
         return [*found, Problem(_("The email has no content yet. Choose a starter or write MJML."))]
     found += _markup_problems(variant.mjml)
     if not any(problem.blocks for problem in found):
-        size = len(compile_html(variant.mjml, variant.preheader).encode())
+        source = compile_html(variant.mjml, variant.preheader)
+        size = len(source.encode())
+        if not UNSUBSCRIBE_LINK.search(COMMENT.sub("", source)):
+            found.append(Problem(_("The email has no unsubscribe link. Put <mai-footer /> at the end of <mj-body>.")))
+        if STYLED_FIELD.search(source):
+            found.append(Problem(_("A merge field can't stand in a colour, size or other style. Use it in text.")))
         if size > GMAIL_LIMIT:
             sentence = _("The email is %(size)s KB. Gmail hides what comes after 102 KB; make it shorter.")
             found.append(Problem(sentence % {"size": size // 1000}, blocks=False))
@@ -129,7 +150,7 @@ def _markup_problems(mjml: str) -> list[Problem]:
     if len(mjml) > MAX_MJML:
         return [Problem(_("The MJML is longer than 300,000 characters. Make it shorter."))]
     reader = _Tags()
-    broken = reader.read(expand(mjml))
+    broken = reader.read(_as_written(mjml))
     if broken:
         return [broken]
     found = [
@@ -137,6 +158,8 @@ def _markup_problems(mjml: str) -> list[Problem]:
         for tag, line in reader.tags
         if tag in REFUSED_TAGS
     ]
+    for name, line in reader.scripts:
+        found.append(Problem(_("The attribute %(name)s is not allowed here. Remove it.") % {"name": name}, line=line))
     if not found:
         found += _render_problems(mjml)
     found += [problem for link in reader.links for problem in _link_problems(link)]
@@ -170,6 +193,7 @@ class _Tags:
     def __init__(self) -> None:
         self.tags: list[tuple[str, int]] = []
         self.links: list[str] = []
+        self.scripts: list[tuple[str, int]] = []
 
     def read(self, source: str) -> Problem | None:
         parser = expat.ParserCreate()
@@ -189,6 +213,8 @@ class _Tags:
 
     def _start(self, parser: Any, tag: str, attributes: dict[str, str]) -> None:
         self.tags.append((tag.lower(), parser.CurrentLineNumber))
+        handlers = (name for name in attributes if name.lower().startswith("on"))
+        self.scripts += [(name, parser.CurrentLineNumber) for name in handlers]
         if attributes.get("href"):
             self.links.append(attributes["href"])
 

@@ -10,33 +10,29 @@ from mailai.errors import DeliveryError
 GO_AHEAD = 354
 
 
-class _Staged:
-    """Mixin for smtplib: ``dotted`` turns true before the first byte of the body leaves.
+class _StagedSmtp(smtplib.SMTP):
+    """``smtplib.SMTP`` where ``dotted`` turns true before the first byte of the body leaves.
 
     From then on a broken connection says nothing: the server may have taken the message (RFC 1047).
     """
 
     dotted = False
 
-    def data(self, msg: bytes) -> tuple[int, bytes]:
+    def data(self, msg: Any) -> tuple[int, bytes]:
         """Send the body as smtplib does, with the mark set in between."""
-        code, answer = self.docmd("data")  # type: ignore[attr-defined]
+        code, answer = self.docmd("data")
         if code != GO_AHEAD:
             raise smtplib.SMTPDataError(code, answer)
         self.dotted = True
         body = smtplib._quote_periods(msg)  # type: ignore[attr-defined]
-        self.send(body + (b"" if body.endswith(b"\r\n") else b"\r\n") + b".\r\n")  # type: ignore[attr-defined]
-        code, answer = self.getreply()  # type: ignore[attr-defined]
+        self.send(body + (b"" if body.endswith(b"\r\n") else b"\r\n") + b".\r\n")
+        code, answer = self.getreply()
         self.dotted = False
         return code, answer
 
 
-class _StagedSmtp(_Staged, smtplib.SMTP):
-    pass
-
-
-class _StagedSmtpSsl(_Staged, smtplib.SMTP_SSL):
-    pass
+class _StagedSmtpSsl(_StagedSmtp, smtplib.SMTP_SSL):
+    """The same over TLS from the first byte."""
 
 
 class StagedSmtpBackend(EmailBackend):
@@ -53,18 +49,17 @@ class StagedSmtpBackend(EmailBackend):
         ------
         DeliveryError : with ``permanent`` or ``in_doubt`` set, or neither where a later try may work.
         """
+        connection: Any = self.connection
         try:
-            self.connection.dotted = False
-            self.connection.sendmail(
-                message.from_email, message.recipients(), message.message().as_bytes(linesep="\r\n")
-            )
+            connection.dotted = False
+            connection.sendmail(message.from_email, message.recipients(), message.message().as_bytes(linesep="\r\n"))
         except smtplib.SMTPRecipientsRefused as error:
             code, answer = next(iter(error.recipients.values()))
             raise _refused(code, answer) from None
         except smtplib.SMTPResponseException as error:
             raise _refused(error.smtp_code, error.smtp_error) from None
         except (smtplib.SMTPException, OSError) as error:
-            in_doubt, self.connection.dotted = self.connection.dotted, False
+            in_doubt, connection.dotted = connection.dotted, False
             raise DeliveryError(f"The connection broke: {error}"[:280], in_doubt=in_doubt, broken=True) from None
 
 

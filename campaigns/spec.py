@@ -70,9 +70,13 @@ def _refuse_unknown(given: dict[str, Any], known: set[str]) -> None:
         )
 
 
+def _storable(text: str) -> bool:
+    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def _text(given: dict[str, Any], key: str) -> str:
     value = given.get(key)
-    if not isinstance(value, str) or not value.strip() or len(value) > 120 or "\x00" in value:
+    if not isinstance(value, str) or not value.strip() or len(value) > 120 or not _storable(value):
         raise InputError(_("“%(name)s” must be a text of 1 to 120 characters.") % {"name": key})
     return value.strip()
 
@@ -115,8 +119,8 @@ def _variant(campaign: Campaign, label: str, given: Any, n_variants: int) -> Non
         raise InputError(_("There is no template “%(name)s”. Known are: %(known)s.") % known)
     mjml = str(given["mjml"]) if "mjml" in given else starters[str(given["template"])].mjml
     preheader = str(given.get("preheader", ""))[:300]
-    if "\x00" in mjml + preheader:
-        raise InputError(_("A variant contains a NUL character. Remove it."))
+    if not _storable(mjml + preheader):
+        raise InputError(_("A variant contains a character that no mail can carry (NUL or half a character)."))
     share = _share(given, "share", 1 / n_variants) if n_variants > 1 else 1.0
     if not share:
         raise InputError(_("“share” of a variant must be above 0. Leave the variant out if nobody should get it."))

@@ -331,7 +331,8 @@ def test_workers_killed_in_the_middle_leave_everybody_in_one_state_and_nobody_tw
     planned = answer("plan_campaign", campaign)
     for kill in range(KILLS):
         worker = manage("send_campaign", campaign)
-        _wait_until(lambda: _in_the_inbox(tmp_path) > 40 * (kill + 1))
+        enough = 40 * (kill + 1)
+        _wait_until(lambda enough=enough: _in_the_inbox(tmp_path) > enough)
         worker.send_signal(signal.SIGKILL)
         worker.wait()
         worker.stdout.close()
