@@ -1,4 +1,4 @@
-"""The demo shop made live: data, segments, profiles, a trained model, the demo inbox. Only this room sees all of them."""
+"""The demo shop made live: data, segments, profiles, a trained model, the demo inbox. Only this room sees all."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,5 +1,6 @@
 """The set-up list and the suggestions on Today: only what the database says, each with the page where it is done."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,12 @@ from mailai.ui.numbers import count
 from mailai.ui.shell import allowed_url
 from recommender.models import Champion
 from segments.models import Profile, Segment
+from segments.queries import reach
 
 MAX_SUGGESTIONS = 3
+# How many segments are looked through for one of drifting shoppers, and how its rule names them.
+MAX_SEGMENTS_READ = 50
+AT_RISK = f'"{Profile.Stage.AT_RISK.value}"'
 
 
 @dataclass(frozen=True)
@@ -140,8 +145,14 @@ def _draft(user: Any) -> Suggestion | None:
 
 
 def _at_risk(user: Any) -> Suggestion | None:
-    at_risk = Shopper.objects.filter(profile__stage=Profile.Stage.AT_RISK)
-    n_mailable = consent.mailable(at_risk).count()
+    """Suggest a mail to the shop's own segment of drifting shoppers, or to make one."""
+    segment = next((one for one in Segment.objects.all()[:MAX_SEGMENTS_READ] if AT_RISK in json.dumps(one.rule)), None)
+    if segment:
+        n_mailable = reach(segment.rule).mailable
+        url = allowed_url(user, "campaigns:new") and f"{reverse('campaigns:new')}?segment={segment.uuid}"
+    else:
+        n_mailable = consent.mailable(Shopper.objects.filter(profile__stage=Profile.Stage.AT_RISK)).count()
+        url = allowed_url(user, "segments:new")
     if not n_mailable:
         return None
     return Suggestion(
@@ -151,9 +162,9 @@ def _at_risk(user: Any) -> Suggestion | None:
             n_mailable,
         )
         % {"count": count(n_mailable)},
-        _("They ordered before, are overdue by their own rhythm, and may be mailed."),
-        _("Start a campaign"),
-        allowed_url(user, "campaigns:new"),
+        _("They ordered before, are later than your shoppers usually are, and may be emailed."),
+        _("Start a campaign") if segment else _("Make a segment"),
+        url,
     )
 
 

@@ -13,6 +13,7 @@ from analytics.core.lift import Estimate, Group, Lift, lift, mean_interval
 from analytics.core.rates import Rate, rate
 from analytics.core.timeline import Series, binned, half_by
 from behaviour.models import Event, Shop
+from campaigns.core import decisions
 from campaigns.models import Campaign, LinkClick, Message
 
 State = Message.State
@@ -26,8 +27,9 @@ CLICKED = DELIVERED & Q(clicked_at__isnull=False)
 ORDERED = DELIVERED & Q(ordered_at__isnull=False)
 UNSUBSCRIBED = DELIVERED & Q(unsubscribed_at__isnull=False)
 COMPLAINED = DELIVERED & Q(complained_at__isnull=False)
-# Intention to treat: everybody who was planned to get it, whatever became of the mail.
-TREATED = Q(state__in=[State.PLANNED, State.CLAIMED, State.SENDING, State.SENT, State.FAILED, State.IN_DOUBT])
+# Intention to treat: whoever drew an arm that sends, whatever became of the mail. Who was skipped before the draw
+# carries no arm, and the control group knows nobody of that kind either.
+TREATED = ~Q(arm__in=["", decisions.CONTROL])
 CONTROL = Q(state=State.CONTROL)
 
 COUNTS: dict[str, Any] = {

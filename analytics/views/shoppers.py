@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from analytics import people, stories
 from analytics.forms import FindForm, RevealForm, ShopperFilterForm
 from analytics.overview import local_now
+from analytics.picks import picks_for
 from analytics.timeline import FILTERS
 from analytics.timeline import timeline as read_timeline
 from behaviour import identity
@@ -20,11 +21,12 @@ from campaigns.models import Campaign
 from mailai.accounts import audit
 from mailai.accounts.roles import ADMIN, MARKETER, has_role, require_login, require_role
 from mailai.ui.tables import paginate
+from recommender.boards import label_of
+from recommender.services import champion
 from segments.models import Segment
 
 # Who may see personal data, with a reason.
 MAY_REVEAL = (MARKETER, ADMIN)
-N_PICKS = 5
 
 
 @require_login
@@ -85,7 +87,7 @@ def _page(
 ) -> HttpResponse:
     shop = Shop.current()
     who = identity.identities_of([found.pk]).get(found.pk)
-    profile = people.profile_of(found)
+    profile, model = people.profile_of(found), champion()
     context = {
         "nav": "shoppers",
         "shopper": found,
@@ -98,6 +100,8 @@ def _page(
         "person": _person(who) if revealed and who else [],
         "may_reveal": has_role(request.user, *MAY_REVEAL),
         "reveal_form": form,
+        "picks": picks_for(found, shop),
+        "model": label_of(model) if model else "",
         **_timeline(request, found, shop),
     }
     return render(request, "analytics/shopper.html", context, status=status)
