@@ -81,7 +81,8 @@ def _step_url(step: str, campaign: Campaign) -> str:
 @require_role(MARKETER)
 def new(request: UserRequest) -> HttpResponse:
     """Begin a campaign: the first step, stored when it is sent off."""
-    segment = Segment.objects.filter(uuid=_uuid(request.GET.get("segment"))).first()
+    wanted = _uuid(request.GET.get("segment"))
+    segment = Segment.objects.filter(uuid=wanted).first() if wanted else None
     name = _("Campaign of %(day)s") % {"day": timezone.localdate().isoformat()}
     campaign = Campaign(name=name, segment=segment)
     form = AudienceForm(request.POST or None, initial=audience_initial(campaign))
@@ -316,9 +317,10 @@ def send_test(request: UserRequest, uuid: UUID) -> HttpResponse:
 
 @require_role(MARKETER)
 @require_POST
+@_or_report
 def release(request: UserRequest, uuid: UUID) -> HttpResponse:
     """Send it on its way: now, or at the time that was chosen."""
-    campaign = _draft(uuid)
+    campaign = services.draft_of(_draft(uuid))
     try:
         if campaign.sender and (error := senders.check_sender(campaign.sender)):
             raise InputError(error)
@@ -326,7 +328,7 @@ def release(request: UserRequest, uuid: UUID) -> HttpResponse:
             raise InputError(checks.late_text())
         send_at = campaign.send_at or timezone.now()
         planning.schedule(campaign, send_at=send_at, by=request.user)
-    except (InputError, StateError) as error:
+    except InputError as error:
         messages.error(request, str(error))
         return redirect("campaigns:review", uuid)
     if send_at <= timezone.now():

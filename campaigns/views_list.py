@@ -1,5 +1,6 @@
 """The list of campaigns, and what can be done to one from there."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_POST
 from behaviour.models import Shop
 from campaigns import checks, planning, queries, services
 from campaigns.models import Campaign
+from mailai.accounts.models import User
 from mailai.accounts.roles import MANAGER, MARKETER, UserRequest, has_role, require_login, require_role
 from mailai.errors import StateError
 from mailai.ui.tables import paginate
@@ -81,7 +83,12 @@ def delete(request: UserRequest, uuid: UUID) -> HttpResponse:
     return redirect("campaigns:list")
 
 
-ACTIONS = {"pause": planning.pause, "resume": planning.resume, "cancel": planning.cancel}
+def _pause(campaign: Campaign, *, by: User) -> None:
+    if not planning.pause(campaign, by=by):
+        raise StateError(_("Only a campaign that is sending can be paused."))
+
+
+ACTIONS: dict[str, Callable[..., None]] = {"pause": _pause, "resume": planning.resume, "cancel": planning.cancel}
 
 
 @require_role(MARKETER, MANAGER)
