@@ -34,6 +34,9 @@ def read(purpose: str, token: str, key: bytes) -> tuple[UUID, int] | None:
         raw = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
     except (binascii.Error, UnicodeEncodeError, ValueError):
         return None
+    # Base64 passes over foreign characters and spare bits: only the spelling that we wrote is a token.
+    if base64.urlsafe_b64encode(raw).rstrip(b"=") != token.encode():
+        return None
     body, mac = raw[: UUID_BYTES + NUMBER_BYTES], raw[UUID_BYTES + NUMBER_BYTES :]
     if len(raw) != LENGTH or not hmac.compare_digest(mac, _mac(purpose, body, key)):
         return None
