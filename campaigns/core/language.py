@@ -19,7 +19,8 @@ PICK_FIELDS = ("name", "price", "image", "url", "reason")
 TEXT, ATTRIBUTE, ADDRESS, PLAIN = "text", "attribute", "address", "plain"
 SAFE_SCHEMES = {"http", "https", "mailto", "tel"}
 CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
-ADDRESS_ATTRIBUTE = re.compile(r"""(?:href|src|background)\s*=\s*["']$""", re.IGNORECASE)
+ADDRESS_ATTRIBUTE = re.compile(r"""(?:href|src|background)\s*=\s*["']\s*$""", re.IGNORECASE)
+ADDRESS_REACH = 200
 
 # A literal, or [field name, fallback, place].
 Part = str | list[str]
@@ -51,7 +52,7 @@ def _line(source: str, position: int) -> int:
 
 def parts_of_text(source: str) -> list[Part]:
     """Cut a subject or plain text into parts."""
-    return list(_cut(source, lambda _before: PLAIN))
+    return list(_cut(source, lambda _source, _position: PLAIN))
 
 
 def parts_of_html(source: str) -> list[Part]:
@@ -59,23 +60,25 @@ def parts_of_html(source: str) -> list[Part]:
     return list(_cut(source, _place))
 
 
-def _cut(source: str, place_after: Callable[[str], str]) -> Iterator[Part]:
+def _cut(source: str, place_at: Callable[[str, int], str]) -> Iterator[Part]:
     end = 0
     for match in FIELD.finditer(source):
         if match.start() > end:
             yield source[end : match.start()]
-        yield [match[1], html.unescape((match[2] or "").strip()), place_after(source[: match.start()])]
+        yield [match[1], html.unescape((match[2] or "").strip()), place_at(source, match.start())]
         end = match.end()
     if end < len(source):
         yield source[end:]
 
 
-def _place(before: str) -> str:
-    """Say where a gap stands, from what comes before it."""
-    tag = before.rfind("<")
-    if tag <= before.rfind(">"):
-        return TEXT
-    return ADDRESS if ADDRESS_ATTRIBUTE.search(before[tag:]) else ATTRIBUTE
+def _place(source: str, position: int) -> str:
+    """Say where a gap stands, from what comes before it.
+
+    An address is known by what stands right before it, not by the tag around: a ">" may stand in another attribute.
+    """
+    if ADDRESS_ATTRIBUTE.search(source, max(0, position - ADDRESS_REACH), position):
+        return ADDRESS
+    return TEXT if source.rfind("<", 0, position) <= source.rfind(">", 0, position) else ATTRIBUTE
 
 
 def fields_of(parts: Sequence[Part]) -> set[str]:
