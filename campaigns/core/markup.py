@@ -5,7 +5,10 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 
-ANCHOR = re.compile(r"""(<a\b[^>]*?\bhref\s*=\s*)(["'])(.*?)\2""", re.IGNORECASE | re.DOTALL)
+# Quoted attributes before the address may hold ">"; data-href and the like are other attributes.
+ANCHOR = re.compile(
+    r"""(<a\s(?:[^<>"']|"[^"]*"|'[^']*')*?(?<![\w:-])href\s*=\s*)(["'])(.*?)\2""", re.IGNORECASE | re.DOTALL
+)
 BLOCK_TAGS = {"p", "div", "tr", "table", "br", "li", "ul", "ol", "h1", "h2", "h3", "h4", "section", "article", "hr"}
 SILENT_TAGS = {"head", "style", "script", "title"}
 BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
