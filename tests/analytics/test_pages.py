@@ -1,0 +1,252 @@
+"""The pages of this room: what they show, to whom, and that they read a fixed number of rows."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from behaviour import identity
+from behaviour.models import Shopper
+from campaigns.models import Sender
+from mailai.accounts.models import AuditEntry
+from segments.models import Profile, Segment
+
+EMAIL = "elena@mail.example"
+
+
+@pytest.fixture
+def elena(make_shopper: Any) -> Any:
+    shopper = make_shopper(EMAIL, first_name="Elena", pseudonym="S-7F3A91000000", country="Germany")
+    Profile.objects.create(
+        shopper=shopper,
+        stage="loyal",
+        n_orders=14,
+        monetary=1482,
+        recency_score=5,
+        frequency_score=4,
+        monetary_score=4,
+        last_order_at=timezone.now() - timedelta(days=21),
+        categories=[{"category": "Mugs", "share": 0.6}],
+    )
+    return shopper
+
+
+def pages(campaign: Any, shopper: Any) -> list[str]:
+    return [
+        reverse("analytics:today"),
+        reverse("analytics:shoppers"),
+        reverse("analytics:shopper", args=[shopper.pseudonym]),
+        reverse("analytics:timeline", args=[shopper.pseudonym]),
+        reverse("analytics:report", args=[campaign.uuid]),
+        reverse("analytics:report_csv", args=[campaign.uuid]),
+        reverse("analytics:search") + "?q=au",
+    ]
+
+
+def test_every_role_reads_every_page_and_a_stranger_none(
+    counted: Any, elena: Any, marketer: Any, manager: Any, admin: Any, stranger: Any, client: Any, client_for: Any
+) -> None:
+    for url in pages(counted, elena):
+        for user in (marketer, manager, admin):
+            assert client_for(user).get(url).status_code == 200, url
+        assert client_for(stranger).get(url).status_code == 403, url
+        assert client.get(url).status_code == 302, url
+
+
+def test_nothing_names_a_shopper_before_somebody_gives_a_reason(
+    counted: Any, elena: Any, marketer: Any, client_for: Any
+) -> None:
+    for url in pages(counted, elena):
+        html = client_for(marketer).get(url).content.decode()
+        assert EMAIL not in html
+        assert "Elena" not in html
+
+
+def test_showing_personal_data_takes_a_reason_and_leaves_an_entry(elena: Any, marketer: Any, client_for: Any) -> None:
+    url = reverse("analytics:reveal", args=[elena.pseudonym])
+    refused = client_for(marketer).post(url, {"reason": "x"})
+    assert refused.status_code == 422
+    assert EMAIL not in refused.content.decode()
+    shown = client_for(marketer).post(url, {"reason": "She called about her order"})
+    assert EMAIL in shown.content.decode()
+    assert "Elena" in shown.content.decode()
+    assert shown["Cache-Control"] == "no-store"
+    entry = AuditEntry.objects.get(action="shopper.reveal")
+    assert (entry.object_id, entry.reason, entry.user) == (elena.pseudonym, "She called about her order", marketer)
+    assert EMAIL not in str(entry.detail)
+
+
+def test_a_manager_and_a_get_reveal_nothing(elena: Any, manager: Any, marketer: Any, client_for: Any) -> None:
+    url = reverse("analytics:reveal", args=[elena.pseudonym])
+    assert client_for(manager).post(url, {"reason": "I am curious"}).status_code == 403
+    assert client_for(marketer).get(url).status_code == 405
+    assert not AuditEntry.objects.filter(action="shopper.reveal").exists()
+
+
+def test_a_shopper_is_found_by_her_exact_address_and_by_post_only(elena: Any, marketer: Any, client_for: Any) -> None:
+    client, url = client_for(marketer), reverse("analytics:shoppers")
+    assert client.post(url, {"email": EMAIL.upper()}).url == reverse("analytics:shopper", args=[elena.pseudonym])
+    unknown = client.post(url, {"email": "nobody@mail.example"})
+    assert unknown.status_code == 422
+    assert "No shopper has exactly this address" in unknown.content.decode()
+    assert client.post(url, {"email": "no address"}).status_code == 422
+
+
+def test_the_list_is_narrowed_by_stage_segment_product_and_pseudonym(
+    elena: Any, make_shopper: Any, make_product: Any, make_event: Any, marketer: Any, client_for: Any
+) -> None:
+    other = make_shopper(pseudonym="S-AAAAAA000000")
+    mug = make_product(name="Mug", sku="MUG")
+    make_event(other, product=mug)
+    loyal = Segment.objects.create(name="Loyal", rule={"all": [{"field": "stage", "op": "=", "value": "loyal"}]})
+
+    def shown(**query: Any) -> set[str]:
+        page = client_for(marketer).get(reverse("analytics:shoppers"), query).context["page"]
+        return {shopper.pseudonym for shopper in page}
+
+    both = {elena.pseudonym, other.pseudonym}
+    assert shown() == both
+    assert shown(stage="loyal") == {elena.pseudonym}
+    assert shown(segment=str(loyal.uuid)) == {elena.pseudonym}
+    assert shown(product="MUG") == {other.pseudonym}
+    assert shown(q="s-7f") == {elena.pseudonym}
+    assert shown(q="S-0") == set()
+    assert shown(stage="nonsense", segment="x", page="x", sort="x") == both
+
+
+def queries_of(client: Any, url: str) -> int:
+    client.get(url)
+    with CaptureQueriesContext(connection) as found:
+        assert client.get(url).status_code == 200
+    return len(found)
+
+
+def test_the_number_of_queries_does_not_grow_with_rows(
+    counted: Any, elena: Any, make_campaign: Any, make_message: Any, make_event: Any, make_shopper: Any,
+    make_product: Any, marketer: Any, client_for: Any,
+) -> None:  # fmt: skip
+    client, mug = client_for(marketer), make_product()
+    make_event(elena, order_ref="first", product=mug)
+    make_message(counted, shopper=elena, hours={"opened": 1})
+    few = [queries_of(client, url) for url in pages(counted, elena)]
+    for n in range(20):
+        campaign = make_campaign(name=f"Autumn {n}", send_at=timezone.now() - timedelta(days=n))
+        make_message(campaign, shopper=elena, hours={"opened": 1, "clicked": 2})
+        make_message(campaign, "control")
+        make_event(elena, "purchase", order_ref=f"order{n}", product=make_product())
+        make_event(elena, "email_open", at=timezone.now() - timedelta(days=n))
+        Profile.objects.create(shopper=make_shopper(), stage="loyal")
+    many = [queries_of(client, url) for url in pages(counted, elena)]
+    assert all(after <= before + 1 for before, after in zip(few, many, strict=True)), (few, many)
+
+
+def test_an_empty_shop_is_welcomed_with_the_six_steps(shop: Any, admin: Any, marketer: Any, client_for: Any) -> None:
+    page = client_for(admin).get(reverse("analytics:today"))
+    assert "analytics/first_run.html" in [template.name for template in page.templates]
+    done = {step["key"]: step["done"] for step in page.context["steps"]}
+    assert done == {
+        "workspace": True, "team": True, "data": False, "sender": False, "model": False, "campaign": False,
+    }  # fmt: skip
+    assert "Explore with sample data" in page.content.decode()
+    assert "Explore with sample data" not in client_for(marketer).get(reverse("analytics:today")).content.decode()
+
+
+def test_steps_are_done_by_what_the_database_holds(
+    shop: Any, make_shopper: Any, make_event: Any, admin: Any, client_for: Any
+) -> None:
+    shop.postal_address = ""
+    shop.save()
+    make_event(make_shopper())
+    Sender.objects.create(name="Inbox", kind="demo_inbox", from_name="Shop", from_email="shop@shop.example")
+    done = {step["key"]: step["done"] for step in client_for(admin).get("/").context["steps"]}
+    assert done == {
+        "workspace": False, "team": False, "data": True, "sender": True, "model": False, "campaign": False,
+    }  # fmt: skip
+
+
+def test_today_shows_no_rate_and_no_money_that_the_data_do_not_bear(
+    shop: Any, make_shopper: Any, make_campaign: Any, make_message: Any, marketer: Any, client_for: Any
+) -> None:
+    campaign = make_campaign(send_at=timezone.now() - timedelta(days=1))
+    for n in range(4):
+        make_message(campaign, hours={"clicked": 1} if n else None)
+    page = client_for(marketer).get("/")
+    assert [card.value for card in page.context["cards"]] == ["–"] * 4
+    assert "3 of 4, too early" in page.content.decode()
+    assert "from 30 control orders on, now 0" in page.content.decode()
+
+
+def test_today_compares_with_the_28_days_before(
+    shop: Any, make_campaign: Any, make_message: Any, marketer: Any, client_for: Any
+) -> None:
+    for days, n_clicks in ((40, 10), (3, 20)):
+        campaign = make_campaign(send_at=timezone.now() - timedelta(days=days))
+        for n in range(100):
+            make_message(campaign, hours={"clicked": 1} if n < n_clicks else None)
+    card = client_for(marketer).get("/").context["cards"][1]
+    assert (card.value, card.change, card.change_kind) == ("20.0%", "+10.0 pts", "up")
+
+
+def test_suggestions_come_from_counts_and_lead_to_the_page(
+    elena: Any, shop: Any, make_event: Any, make_campaign: Any, marketer: Any, client_for: Any
+) -> None:
+    make_event(elena)
+    draft = make_campaign(state="draft", name="Winter", send_at=None)
+    Profile.objects.filter(shopper=elena).update(stage="at_risk")
+    segment = Segment.objects.create(name="Late", rule={"all": [{"field": "stage", "op": "=", "value": "at_risk"}]})
+    found = {one.what: one.url for one in client_for(marketer).get("/").context["suggestions"]}
+    assert found["Finish “Winter”"] == reverse("campaigns:audience", args=[draft.uuid])
+    assert found["Win back 1 shopper who is drifting away"].endswith(f"?segment={segment.uuid}")
+
+
+def test_a_live_report_asks_again_and_a_finished_one_rests(
+    shop: Any, make_campaign: Any, make_message: Any, marketer: Any, client_for: Any
+) -> None:
+    campaign = make_campaign(state="running")
+    make_message(campaign)
+    url = reverse("analytics:report", args=[campaign.uuid])
+    client = client_for(marketer)
+    assert f'hx-get="{url}"' in client.get(url).content.decode()
+    part = client.get(url, headers={"HX-Request": "true"}).content.decode()
+    assert part.lstrip().startswith('<div id="report"')
+    campaign.state = "finished"
+    campaign.save()
+    assert 'hx-trigger="every' not in client.get(url).content.decode()
+
+
+def test_a_campaign_that_was_not_sent_has_an_empty_report(
+    shop: Any, make_campaign: Any, marketer: Any, client_for: Any
+) -> None:
+    url = reverse("analytics:report", args=[make_campaign(state="draft", send_at=None).uuid])
+    assert "Nothing has been sent yet" in client_for(marketer).get(url).content.decode()
+
+
+def test_search_finds_by_name_and_pseudonym_but_never_by_address(
+    counted: Any, elena: Any, make_product: Any, marketer: Any, client_for: Any
+) -> None:
+    def found(words: str) -> list[tuple[str, str]]:
+        answer = client_for(marketer).get(
+            reverse("analytics:search"), {"q": words}, headers={"Accept": "application/json"}
+        )
+        return [(hit["label"], hit["url"]) for hit in answer.json()["hits"]]
+
+    assert ("Autumn picks", reverse("analytics:report", args=[counted.uuid])) in found("autumn")
+    assert found("7f3a91") == [(elena.pseudonym, reverse("analytics:shopper", args=[elena.pseudonym]))]
+    assert found("mug")[0][1] == reverse("analytics:shoppers") + "?product=MUG"
+    assert found(EMAIL) == [("Find a shopper by email address", reverse("analytics:shoppers"))]
+    assert found("a") == []
+
+
+def test_the_frame_is_empty_for_who_is_not_logged_in(client: Any, db: None) -> None:
+    assert "shell" not in (client.get(reverse("account_login")).context or {})
+
+
+def test_an_erased_identity_leaves_a_page_without_a_mask(elena: Any, marketer: Any, client_for: Any) -> None:
+    identity.identities_of([elena.pk])[elena.pk].delete()
+    html = client_for(marketer).get(reverse("analytics:shopper", args=[elena.pseudonym])).content.decode()
+    assert "No personal data stored" in html
+    assert Shopper.objects.filter(pk=elena.pk).exists()
