@@ -52,6 +52,7 @@ class Cleaned:
 
     frame : what is right, typed, one row each, in the order of the file; a repeated row stands once.
     refused : (row, code of the reason).
+    rows : the rows that ``frame`` counts in its column ``row``.
     repeated : rows that say again what a row before them said.
     fixed : rows in ``frame`` in which something was put right.
     findings : code -> rows, for fixes and other observations; refusals are counted by the caller from ``refused``.
@@ -59,6 +60,7 @@ class Cleaned:
 
     frame: pl.DataFrame
     refused: list[tuple[Row, str]]
+    rows: list[Row] = field(default_factory=list)
     repeated: int = 0
     fixed: int = 0
     findings: Counter[str] = field(default_factory=Counter)
@@ -136,7 +138,7 @@ def clean_events(rows: Sequence[Row], match: Match, reading: Reading, width: int
         fixed = 0
     elif "timestamp" not in match.columns:
         findings["no_clock"] = len(once)
-    return Cleaned(once, [*ragged, *refused], len(frame) - len(once), fixed, findings)
+    return Cleaned(once, [*ragged, *refused], whole, len(frame) - len(once), fixed, findings)
 
 
 def _fields() -> list[str]:

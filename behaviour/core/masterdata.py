@@ -53,7 +53,7 @@ def clean_products(rows: Sequence[Row], match: Match, reading: Reading, width: i
     frame = frame.with_columns(stock=pl.col("pieces").cast(pl.Int64), active=pl.col("on_sale"))
     once = frame.unique("item_id", keep="last", maintain_order=True)
     fixed, findings = count_fixes(once, ["spaces", "number_tidied", "cut"])
-    return Cleaned(once, [*ragged, *refused], len(frame) - len(once), fixed, findings)
+    return Cleaned(once, [*ragged, *refused], whole, len(frame) - len(once), fixed, findings)
 
 
 def _product_rules() -> list[tuple[str, pl.Expr]]:
@@ -100,7 +100,7 @@ def clean_shoppers(rows: Sequence[Row], match: Match, reading: Reading, width: i
     )
     once = frame.unique("who", keep="last", maintain_order=True)
     fixed, findings = count_fixes(once, ["spaces", "email_case"])
-    return Cleaned(once, [*ragged, *refused], len(frame) - len(once), fixed, findings)
+    return Cleaned(once, [*ragged, *refused], whole, len(frame) - len(once), fixed, findings)
 
 
 def _shopper_rules(reading: Reading) -> list[tuple[str, pl.Expr]]:

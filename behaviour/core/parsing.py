@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
@@ -21,6 +22,8 @@ WESTERN = "cp1252"
 NEIGHBOURS = frozenset(
     {"cp1250", "cp1254", "cp1257", "cp1258", "latin_1", "iso8859_15", "iso8859_9", "hp_roman8", "cp775"}
 )
+# What reading a damaged or cut-off packing raises.
+DAMAGE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, UnicodeError, NotImplementedError)
 
 
 class TableError(ValueError):
@@ -96,7 +99,7 @@ def look(file: BinaryIO) -> Shape:
     """
     try:
         head = unpacked(file).read(HEAD_BYTES)
-    except (OSError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+    except DAMAGE as error:
         raise TableError("damaged") from error
     finally:
         file.seek(0)
@@ -203,7 +206,7 @@ def records(file: BinaryIO, shape: Shape) -> Iterator[Row]:
             cells = _leniently(first, shape.delimiter)
             yield Row(lines.number, cells or [first], "" if cells else "broken_quotes")
             continue
-        except (OSError, EOFError, zipfile.BadZipFile, zipfile.zlib.error, UnicodeError) as error:  # type: ignore[attr-defined]
+        except DAMAGE as error:
             raise TableError("damaged") from error
         if any(cells):
             yield Row(lines.number - len(lines.taken) + 1, cells)

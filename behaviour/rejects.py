@@ -1,0 +1,52 @@
+"""The file of refused rows: their own columns, the line, why, and what to do. Written chunk by chunk."""
+
+import csv
+import gzip
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.utils.translation import gettext as _
+
+from behaviour.core.parsing import Row
+from behaviour.tables import folder
+from behaviour.upload_words import REASONS
+from mailai.ui.exports import safe_cell
+
+
+class RejectsFile:
+    """A gzip CSV that grows by one member per chunk, so that it can be cut back to the last checkpoint."""
+
+    def __init__(self, name: str, header: Sequence[str], size: int = 0) -> None:
+        """Open the file, cut to ``size`` bytes: what a killed run wrote beyond its checkpoint goes."""
+        self.path = path_of(name)
+        self.path.touch(mode=0o600)
+        self._header = header
+        with self.path.open("r+b") as file:
+            file.truncate(size)
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return self.path.stat().st_size
+
+    def add(self, refused: Sequence[tuple[Row, str]]) -> None:
+        """Append rows; the header comes before the first."""
+        if not refused:
+            return
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        if not self.size:
+            writer.writerow([*map(safe_cell, self._header), _("line"), _("reason"), _("what to do")])
+        width = len(self._header)
+        for row, code in sorted(refused, key=lambda pair: pair[0].line):
+            why, what = REASONS[code]
+            cells = [*row.cells, *[""] * (width - len(row.cells))]
+            writer.writerow([*map(safe_cell, cells), row.line, why, what])
+        with self.path.open("ab") as file:
+            file.write(gzip.compress(text.getvalue().encode(), compresslevel=6))
+
+
+def path_of(name: str) -> Path:
+    """Return where a file of refused rows lies."""
+    return folder("rejects") / name

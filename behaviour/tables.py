@@ -1,0 +1,119 @@
+"""An uploaded file on disk, opened as a table: its header, how its columns are read, its rows in chunks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.utils.timezone import now
+
+from behaviour.core import parsing, values
+from behaviour.core.cleaning import Cleaned, Reading, clean_events
+from behaviour.core.columns import ONLINE_RETAIL, PRODUCTS, SHOPPERS, Match, recognise
+from behaviour.core.masterdata import clean_products, clean_shoppers
+from behaviour.core.parsing import Chunk, Row, Shape, TableError
+from behaviour.models import Shop, Upload
+
+# Rows of one transaction: a chunk ends after SIZE rows, but keeps the lines of an order together up to MOST.
+SIZE, MOST = 4000, 5000
+SAMPLE_ROWS = 20_000
+READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Table:
+    """An open file."""
+
+    header: list[str]
+    match: Match
+    rows: Iterator[Row]
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the rows in chunks, cut at the same places in every reading."""
+        return parsing.chunks(self.rows, size=SIZE, most=MOST, together=self.match.columns.get("order_id"))
+
+
+def folder(name: str) -> Path:
+    """Return a folder below the storage, made on first use; nobody reaches it by an address."""
+    path = Path(settings.MEDIA_ROOT) / name
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def stored_file(upload: Upload) -> Path:
+    """Return where the original file lies."""
+    return folder("uploads") / upload.stored_as
+
+
+@contextmanager
+def open_table(upload: Upload) -> Iterator[Table]:
+    """Open the file of an upload.
+
+    Raises
+    ------
+    TableError : it is no table.
+    """
+    written = upload.mapping
+    with stored_file(upload).open("rb") as file:
+        shape = Shape(**written["shape"]) if "shape" in written else parsing.look(file)
+        rows = parsing.records(file, shape)
+        header = [name.strip() for name in next(rows, Row(1, [])).cells]
+        if not any(header):
+            raise TableError("empty")
+        if len(header) > parsing.MOST_COLUMNS:
+            raise TableError("too_many_columns")
+        match = recognise(header, written.get("kind", "auto"), written.get("columns") or None)
+        yield Table(header, match, rows)
+
+
+def read_through(upload: Upload) -> None:
+    """Read the file to its end, so that a damaged one is refused before anything is loaded.
+
+    Raises
+    ------
+    TableError : damaged, or cut off.
+    """
+    with stored_file(upload).open("rb") as file:
+        try:
+            text = parsing.unpacked(file)
+            while text.read(READ_BYTES):
+                pass
+        except parsing.DAMAGE as error:
+            raise TableError("damaged") from error
+
+
+def first_rows(upload: Upload, n: int = SAMPLE_ROWS) -> list[Row]:
+    """Return the first rows below the header."""
+    with open_table(upload) as table:
+        return [row for row, _number in zip(table.rows, range(n), strict=False)]
+
+
+def reading_of(upload: Upload) -> Reading:
+    """Return how the cells are to be understood, as stored with the upload."""
+    written = upload.mapping
+    return Reading(
+        zone=written.get("zone") or Shop.current().timezone,
+        now=now(),
+        day_first=written.get("day_first", True),
+        events=written.get("events", {}),
+    )
+
+
+def guess_day_first(rows: list[Row], match: Match) -> bool:
+    """Say how dates with slashes are meant in this file; day first when nothing tells."""
+    at = match.columns.get("consent_at" if match.kind == SHOPPERS else "timestamp")
+    if at is None:
+        return True
+    month_first = values.looks_month_first([row.cells[at] for row in rows if len(row.cells) > at])
+    return not month_first if month_first is not None else match.layout != ONLINE_RETAIL
+
+
+def clean(rows: list[Row], table: Table, reading: Reading) -> Cleaned:
+    """Clean some rows by what kind of file they come from."""
+    width = len(table.header)
+    if table.match.kind == PRODUCTS:
+        return clean_products(rows, table.match, reading, width)
+    if table.match.kind == SHOPPERS:
+        return clean_shoppers(rows, table.match, reading, width)
+    return clean_events(rows, table.match, reading, width)

@@ -1,0 +1,107 @@
+"""What people read about a file: why it can't be read, why a row was refused and what to do, what was found."""
+
+from django.utils.translation import gettext_lazy as _
+
+from behaviour.core.parsing import TableError
+
+# Reason -> (why, what to do).
+REASONS = {
+    "broken_quotes": (_("The quotes are broken"), _("Close the quote, or double a quote that is part of the text.")),
+    "too_many_cells": (_("More cells than columns"), _("Put quotes around a text that holds the separator.")),
+    "too_few_cells": (_("Fewer cells than columns"), _("Complete the row, or remove it.")),
+    "no_shopper": (
+        _("The shopper is missing"),
+        _("Add the shopper's id. Without it the row says nothing about anybody."),
+    ),
+    "no_product": (_("The product is missing"), _("Add the product's id.")),
+    "id_too_long": (_("An id is too long"), _("Use ids of at most 120 characters, order numbers of at most 80.")),
+    "unknown_event": (_("Unknown event name"), _("Say in the step “Match columns” what this name means.")),
+    "not_a_product": (_("Not a product"), _("Nothing: postage, fees and manual corrections are no behaviour.")),
+    "return_not_a_product": (
+        _("A return that is not a product"),
+        _("Nothing: postage, fees and manual corrections are no behaviour."),
+    ),
+    "not_positive": (_("Quantity or price is not above zero"), _("Correct quantity and price, or leave the row out.")),
+    "quantity_unreadable": (_("The quantity can't be read"), _("Write a whole number, such as 2.")),
+    "quantity_out_of_range": (
+        _("The quantity is zero or far too large"),
+        _("Write a whole number from 1 to 1,000,000."),
+    ),
+    "price_unreadable": (_("The price can't be read"), _("Write a number, such as 12.90.")),
+    "price_out_of_range": (_("The price is below zero or far too large"), _("Write the price of one piece.")),
+    "rating_unreadable": (_("The rating can't be read"), _("Write a number from 0 to 100.")),
+    "no_time": (_("The time is missing"), _("Add when it happened.")),
+    "time_unreadable": (_("The time can't be read"), _("Write it as 2026-11-23 06:12:08.")),
+    "time_out_of_range": (_("The time lies in the future or before 1990"), _("Correct the time.")),
+    "stock_unreadable": (_("The stock can't be read"), _("Write a whole number from 0.")),
+    "active_unreadable": (_("Neither yes nor no"), _("Write yes or no in the column that says whether it is on sale.")),
+    "currency_unreadable": (_("The currency is unknown"), _("Write the three letters of the currency, such as GBP.")),
+    "address_unreadable": (_("An address is not valid"), _("Write the whole address, beginning with https://.")),
+    "email_invalid": (_("The email address is not valid"), _("Correct the address, such as elena@mail.example.")),
+    "email_taken": (_("The email address belongs to another shopper"), _("Merge the two in the shop, or correct it.")),
+    "name_too_long": (_("A name is too long"), _("Use at most 150 characters.")),
+    "consent_unreadable": (_("The permission is neither yes nor no"), _("Write yes or no.")),
+}
+# What was put right, or noticed.
+FINDINGS = {
+    "spaces": _("Spaces around a value"),
+    "number_tidied": _("A number in another format"),
+    "date_format": _("A date in another format"),
+    "id_decimal": _("An id with “.0” at its end"),
+    "became_refund": _("An order with a negative quantity, read as a return"),
+    "email_case": _("Capital letters in an email address"),
+    "cut": _("A name that was too long was cut"),
+    "no_clock": _("No times in the file: the order of events is kept, their dates are not real"),
+    "purchases": _("Orders kept"),
+    "refunds": _("Returns kept"),
+    "repeated_purchases": _("Orders that stand twice in the file"),
+    "repeated_refunds": _("Returns that stand twice in the file"),
+    "withdrawal_kept": _("A permission without a date does not undo a withdrawal"),
+}
+FIXES = ("spaces", "number_tidied", "date_format", "id_decimal", "became_refund", "email_case", "cut")
+PROBLEMS = {
+    "empty": _("The file is empty. Export it again and check that it holds rows."),
+    "not_text": _("This is not a CSV file. Export your data as CSV or TSV and upload that."),
+    "spreadsheet": _("This is a spreadsheet. Open it and save it as CSV (UTF-8), then upload that."),
+    "zip_members": _("A .zip must hold exactly one CSV file. Pack them one by one, or upload the CSV itself."),
+    "zip_password": _("The .zip is locked with a password. Pack the file without one."),
+    "damaged": _("The file is damaged or was cut off. Export or copy it again."),
+    "no_rows": _("The file has a header but no rows. Export it again and check that it holds rows."),
+    "too_many_columns": _("The file has more than 500 columns. Export only the columns that MailAI reads."),
+    "too_large": _("The file is larger than 2 GB. Split it into several files."),
+}
+FIELD_NAMES = {
+    "user_id": _("Shopper ID"),
+    "item_id": _("Product ID"),
+    "event": _("Event type"),
+    "timestamp": _("Time of event"),
+    "order_id": _("Order number"),
+    "quantity": _("Quantity"),
+    "price": _("Price of one piece"),
+    "currency": _("Currency"),
+    "country": _("Country"),
+    "rating": _("Rating"),
+    "position": _("Position (0 = oldest of the shopper)"),
+    "message_id": _("Message ID"),
+    "dedupe_key": _("Key against double loading"),
+    "name": _("Product name"),
+    "category": _("Category"),
+    "attributes": _("Attributes"),
+    "url": _("Address of the product page"),
+    "image": _("Address of the picture"),
+    "stock": _("Stock"),
+    "active": _("On sale"),
+    "email": _("Email address"),
+    "first_name": _("First name"),
+    "last_name": _("Last name"),
+    "phone": _("Phone"),
+    "locale": _("Language"),
+    "consent": _("Permission for marketing email"),
+    "consent_source": _("Source of the permission"),
+    "consent_at": _("Time of the permission"),
+}
+
+
+def problem_text(error: TableError) -> str:
+    """Return the sentence that says why the file can't be read and what to do."""
+    return str(PROBLEMS[error.code])

@@ -1,0 +1,282 @@
+"""An upload from its arrival to its undo: receive, check, queue, cancel, undo, sweep."""
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, BinaryIO
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from behaviour import tables
+from behaviour.core.columns import KINDS, Match
+from behaviour.core.parsing import TableError, look
+from behaviour.importing import DEAD_AFTER, MOST_TRIES
+from behaviour.models import Consent, ConsentState, Event, Product, Shop, Shopper, Upload
+from behaviour.people_loading import proof_of
+from behaviour.rejects import path_of
+from behaviour.upload_words import FIELD_NAMES, problem_text
+from mailai.accounts import audit
+from mailai.claims import claim, claim_one
+from mailai.errors import InputError, StateError
+
+LARGEST = 2_000_000_000
+BLOCK = 1 << 20
+BATCH = 5000
+# Refused rows and files that nobody imported are kept so long.
+KEPT_FOR = timedelta(days=7)
+State = Upload.State
+
+
+def receive_upload(file: BinaryIO, filename: str, by: Any = None, kind: str = "auto") -> Upload:
+    """Keep a file under a name of our own and find out what it is; nothing of it is loaded yet.
+
+    Raises
+    ------
+    InputError : it is no table; nothing of it is kept then.
+    """
+    if kind not in ("auto", *KINDS):
+        raise InputError(_("Choose what the file holds: auto, events, orders, products or shoppers."))
+    upload = Upload(filename=filename[-255:], stored_as=f"{uuid.uuid4()}.bin", created_by=by, mapping={"kind": kind})
+    path = tables.stored_file(upload)
+    try:
+        _store(file, upload)
+        with path.open("rb") as stored:
+            shape = look(stored)
+        upload.mapping |= {"shape": {"encoding": shape.encoding, "delimiter": shape.delimiter}}
+        tables.read_through(upload)
+        _recognise(upload)
+    except TableError as error:
+        path.unlink(missing_ok=True)
+        raise InputError(problem_text(error)) from error
+    upload.save()
+    audit.record("upload.receive", upload, by=by, size=upload.size)
+    return upload
+
+
+def _store(file: BinaryIO, upload: Upload) -> None:
+    digest, size = hashlib.sha256(), 0
+    path = tables.stored_file(upload)
+    path.touch(mode=0o600)
+    with path.open("wb") as out:
+        while block := file.read(BLOCK):
+            size += len(block)
+            if size > LARGEST:
+                raise TableError("too_large")
+            digest.update(block)
+            out.write(block)
+    upload.sha256, upload.size = digest.hexdigest(), size
+
+
+def _recognise(upload: Upload) -> Match:
+    """Settle kind, layout and how dates are meant from the header and the first rows."""
+    rows = tables.first_rows(upload)
+    if not rows:
+        raise TableError("no_rows")
+    with tables.open_table(upload) as table:
+        match = table.match
+    upload.kind, upload.layout = match.kind, match.layout
+    upload.mapping |= {
+        "day_first": upload.mapping.get("day_first", tables.guess_day_first(rows, match)),
+        "zone": upload.mapping.get("zone") or Shop.current().timezone,
+    }
+    return match
+
+
+def match_of(upload: Upload) -> Match:
+    """Return how the columns of the file are read."""
+    with tables.open_table(upload) as table:
+        return table.match
+
+
+def missing_text(match: Match) -> str:
+    """Return the sentence that says which columns are missing; "" when none is."""
+    if match.complete:
+        return ""
+    groups = [_(" or ").join(str(FIELD_NAMES[name]) for name in group) for group in match.missing]
+    return _(
+        "No column was recognised for: %(fields)s. Name the columns as in the template, or say which they are."
+    ) % {"fields": ", ".join(groups)}
+
+
+def choose_columns(upload: Upload, chosen: Mapping[str, Any]) -> Upload:
+    """Take a person's decisions: ``kind``, ``columns`` (field -> column), ``events`` (name -> kind).
+
+    Raises
+    ------
+    InputError : a field, a kind or an event is unknown, or the file has no such column.
+    StateError : the import has begun.
+    """
+    _only(upload, State.RECEIVED, State.CHECKED)
+    columns, events = dict(chosen.get("columns", {})), dict(chosen.get("events", {}))
+    kind = chosen.get("kind") or upload.mapping.get("kind", "auto")
+    with tables.open_table(upload) as table:
+        header = table.header
+    _refuse_unknown(columns, events, kind, header)
+    upload.mapping |= {"kind": kind, "columns": columns, "events": events}
+    upload.mapping.pop("day_first", None)
+    _recognise(upload)
+    upload.state, upload.preview = State.RECEIVED, {}
+    upload.save(update_fields=["mapping", "kind", "layout", "state", "preview"])
+    return upload
+
+
+def _refuse_unknown(columns: dict[str, str], events: dict[str, str], kind: str, header: list[str]) -> None:
+    strange = [name for name in columns if name not in FIELD_NAMES]
+    if strange:
+        raise InputError(_("There is no field “%(name)s”. Use the names of the template.") % {"name": strange[0]})
+    strange = [str(name) for name in columns.values() if name and name not in header]
+    if strange:
+        raise InputError(_("The file has no column “%(name)s”.") % {"name": strange[0]})
+    strange = [str(name) for name in events.values() if name not in Event.Kind.values and name != "skip"]
+    if strange or kind not in ("auto", *KINDS):
+        raise InputError(_("There is no kind “%(name)s”.") % {"name": strange[0] if strange else kind})
+
+
+def queue(upload: Upload, by: Any = None) -> Upload:
+    """Let the import begin.
+
+    Raises
+    ------
+    InputError : columns are missing. StateError : it was begun, cancelled or undone before.
+    """
+    sentence = missing_text(match_of(upload)) if upload.state in (State.RECEIVED, State.CHECKED) else ""
+    if sentence:
+        raise InputError(sentence)
+    waiting = Upload.objects.filter(pk=upload.pk, state__in=[State.RECEIVED, State.CHECKED])
+    changes: dict[str, Any] = {"checkpoint": {}, "findings": {}, "rejects_file": "", "heartbeat_at": None}
+    if waiting.update(state=State.QUEUED, **changes) != 1:
+        raise StateError(_("This upload was begun already. Upload the file again to import it once more."))
+    upload.refresh_from_db()
+    audit.record("upload.queue", upload, by=by)
+    return upload
+
+
+def _only(upload: Upload, *states: str) -> None:
+    if upload.state not in states:
+        raise StateError(
+            _("This is not possible any more: the upload is %(state)s.") % {"state": upload.get_state_display()}
+        )
+
+
+def cancel_upload(upload: Upload, by: Any = None) -> None:
+    """Drop a file that was not imported."""
+    for state in (State.RECEIVED, State.CHECKED, State.FAILED):
+        if claim_one(upload, from_status=state, to_status=State.CANCELLED, finished_at=now()):
+            tables.stored_file(upload).unlink(missing_ok=True)
+            audit.record("upload.cancel", upload, by=by)
+            return
+    raise StateError(_("This upload can't be cancelled any more. Undo it instead."))
+
+
+def undo_upload(upload: Upload, by: Any = None) -> dict[str, int]:
+    """Take out what the file brought: its events, and shoppers, products and permissions that stand on nothing else.
+
+    A running import stops at its next chunk. Run again after a kill, it goes on.
+
+    Raises
+    ------
+    StateError : there is nothing to undo.
+    """
+    upload.refresh_from_db()
+    if upload.state != State.UNDONE:
+        _only(upload, State.QUEUED, State.IMPORTING, State.DONE, State.FAILED)
+        if claim(Upload.objects.filter(pk=upload.pk), from_status=upload.state, to_status=State.UNDONE) != 1:
+            raise StateError(_("The upload changes right now. Try again in a moment."))
+    removed = {
+        "events_removed": _delete(Event.objects.filter(upload=upload)),
+        "permissions_removed": _undo_permissions(upload),
+        "shoppers_removed": _delete(_unused_shoppers(upload)),
+        "products_removed": _delete(_unused_products(upload)),
+    }
+    tables.stored_file(upload).unlink(missing_ok=True)
+    _drop_rejects(upload)
+    Upload.objects.filter(pk=upload.pk).update(finished_at=now(), rejects_file="")
+    audit.record("upload.undo", upload, by=by, **removed)
+    return removed
+
+
+def _delete(rows: Any) -> int:
+    """Delete in short transactions and return how many rows of the model itself went."""
+    n = 0
+    while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        with transaction.atomic():
+            rows.model._default_manager.filter(pk__in=ids).delete()
+        n += len(ids)
+    return n
+
+
+def _unused_shoppers(upload: Upload) -> Any:
+    """Shoppers made by the file on whom no event, mail or permission of another origin hangs."""
+    rows = Shopper.objects.filter(upload=upload)
+    for relation in Shopper._meta.related_objects:
+        # A profile is computed and an identity came with the file; all else is somebody's record.
+        if relation.one_to_one:
+            continue
+        name = relation.field.name
+        rows = rows.filter(~Exists(relation.related_model._default_manager.filter(**{name: OuterRef("pk")})))  # type: ignore[union-attr]
+    return rows
+
+
+def _unused_products(upload: Upload) -> Any:
+    return Product.objects.filter(upload=upload).filter(~Exists(Event.objects.filter(product=OuterRef("pk"))))
+
+
+def _undo_permissions(upload: Upload) -> int:
+    """Delete the statements that came with the file; what was said before counts again."""
+    rows = Consent.objects.filter(proof=proof_of(upload))
+    n = 0
+    while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        with transaction.atomic():
+            people = set(Consent.objects.filter(pk__in=ids).values_list("shopper_id", flat=True))
+            Consent.objects.filter(pk__in=ids).delete()
+            _restate(people)
+        n += len(ids)
+    return n
+
+
+def _restate(shopper_ids: set[int]) -> None:
+    newest: dict[int, str] = dict.fromkeys(shopper_ids, ConsentState.UNKNOWN.value)
+    said = Consent.objects.filter(shopper_id__in=shopper_ids, purpose=Consent.Purpose.MARKETING).order_by("at", "pk")
+    newest |= dict(said.values_list("shopper_id", "state"))
+    for state in ConsentState.values:
+        Shopper.objects.filter(pk__in=[pk for pk, one in newest.items() if one == state]).update(marketing=state)
+
+
+def _drop_rejects(upload: Upload) -> None:
+    for name in {upload.rejects_file, f"{upload.uuid}.csv.gz"} - {""}:
+        path_of(name).unlink(missing_ok=True)
+
+
+def sweep_uploads() -> list[int]:
+    """Return the uploads whose import must be started again, and delete files that were kept long enough."""
+    moment = now()
+    dead = Q(state=State.IMPORTING) & (Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lt=moment - DEAD_AFTER))
+    waiting = Q(state=State.QUEUED) & (Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lt=moment - DEAD_AFTER))
+    again = []
+    for upload in Upload.objects.filter(dead | waiting, demo=False):
+        tries = upload.checkpoint.get("tries", 0) + 1
+        if tries > MOST_TRIES:
+            _give_up(upload)
+            continue
+        Upload.objects.filter(pk=upload.pk, state=upload.state).update(
+            checkpoint=upload.checkpoint | {"tries": tries},
+            **({"heartbeat_at": moment} if upload.state == State.QUEUED else {}),
+        )
+        again.append(upload.pk)
+    for upload in Upload.objects.filter(state__in=[State.RECEIVED, State.CHECKED], created_at__lt=moment - KEPT_FOR):
+        cancel_upload(upload)
+    for upload in Upload.objects.filter(finished_at__lt=moment - KEPT_FOR).exclude(rejects_file=""):
+        _drop_rejects(upload)
+        Upload.objects.filter(pk=upload.pk).update(rejects_file="")
+    return again
+
+
+def _give_up(upload: Upload) -> None:
+    sentence = _(
+        "The import stopped several times at the same place. Undo it, and ask an administrator to look at the log."
+    )
+    Upload.objects.filter(pk=upload.pk, state=upload.state).update(state=State.FAILED, error=sentence)
