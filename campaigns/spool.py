@@ -55,8 +55,9 @@ def take(settle: float = SETTLE_SECONDS) -> Iterator[tuple[Path, list[dict[str, 
 
 
 def _entries(file: Path) -> Iterator[dict[str, Any]]:
-    for line in file.read_text().splitlines():
+    """Read whole entries. A full disk or a power cut leaves half a line, and the next one is appended to it."""
+    for line in file.read_text(errors="replace").splitlines():
         try:
-            yield json.loads(line)
+            yield json.loads(line[max(0, line.rfind("{")) :])
         except json.JSONDecodeError:
-            continue  # the last line of a machine that lost power
+            continue
