@@ -1,5 +1,6 @@
 """What became of a mail: opens and clicks from the spool, unsubscribes at once."""
 
+import logging
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,11 +12,12 @@ from django.utils import timezone
 
 from behaviour import consent
 from behaviour.core.keys import content_key
-from behaviour.models import Consent, ConsentState, Event
+from behaviour.models import Consent, ConsentState, Event, Product
 from behaviour.services import EventRow, record_events
 from campaigns import spool
 from campaigns.models import LinkClick, Message, TrackedLink
 
+logger = logging.getLogger(__name__)
 CHUNK = 500
 OPEN, CLICK = "open", "click"
 # Apple's privacy proxy says only this; link scanners and previews name themselves.
@@ -28,11 +30,13 @@ def is_machine(user_agent: str, purpose: str) -> bool:
 
 
 def note(kind: str, message: UUID, *, number: int = 0, user_agent: str = "", purpose: str = "") -> None:
-    """Remember an open or a click; never waits for the database."""
+    """Remember an open or a click; never waits for the database, and a full disk does not stop the answer."""
     machine = is_machine(user_agent, purpose)
-    spool.append(
-        {"kind": kind, "message": message.hex, "number": number, "at": timezone.now().timestamp(), "m": machine}
-    )
+    entry = {"kind": kind, "message": message.hex, "number": number, "at": timezone.now().timestamp(), "m": machine}
+    try:
+        spool.append(entry)
+    except OSError:
+        logger.exception("An answer to a mail could not be written down")
 
 
 def load_spool(settle: float = spool.SETTLE_SECONDS) -> int:
@@ -67,8 +71,9 @@ def _load(entries: Sequence[dict[str, Any]]) -> int:
     stamped = ["opened_at", "machine_opened_at", "clicked_at"]
     Message.objects.bulk_update(messages.values(), stamped)
     people = [entry for entry in fresh if not entry["m"]]
-    record_events([_event(messages[UUID(entry["message"])], entry, links) for entry in people])
-    _count_clicks([entry for entry in people if entry["kind"] == CLICK], messages, links)
+    products = _products(people, messages, links)
+    record_events([_event(messages[UUID(entry["message"])], entry, products.get(entry["id"])) for entry in people])
+    _count_clicks([entry for entry in people if entry["kind"] == CLICK], messages, links, products)
     return len(fresh)
 
 
@@ -99,21 +104,36 @@ def product_of(message: Message, link: TrackedLink | None) -> int | None:
     return int(message.picks[link.pick - 1]["product"])
 
 
-def _event(message: Message, entry: dict[str, Any], links: dict[tuple[int, int], TrackedLink]) -> EventRow:
+def _products(
+    entries: Sequence[dict[str, Any]], messages: dict[UUID, Message], links: dict[tuple[int, int], TrackedLink]
+) -> dict[str, int]:
+    """Return the clicked products by entry; one that was removed since then is not among them."""
+    found = {}
+    for entry in entries:
+        message = messages[UUID(entry["message"])]
+        if entry["kind"] == CLICK:
+            found[entry["id"]] = product_of(message, links.get((message.campaign_id, entry["number"])))
+    existing = set(Product.objects.filter(pk__in=set(found.values()) - {None}).values_list("pk", flat=True))
+    return {key: product for key, product in found.items() if product is not None and product in existing}
+
+
+def _event(message: Message, entry: dict[str, Any], product_id: int | None) -> EventRow:
     clicked = entry["kind"] == CLICK
-    link = links.get((message.campaign_id, entry["number"])) if clicked else None
     return EventRow(
         shopper_id=message.shopper_id,
         kind=Event.Kind.EMAIL_CLICK if clicked else Event.Kind.EMAIL_OPEN,
         at=_moment(entry),
-        product_id=product_of(message, link),
+        product_id=product_id,
         message=message.uuid,
         key=entry["id"],
     )
 
 
 def _count_clicks(
-    clicks: Sequence[dict[str, Any]], messages: dict[UUID, Message], links: dict[tuple[int, int], TrackedLink]
+    clicks: Sequence[dict[str, Any]],
+    messages: dict[UUID, Message],
+    links: dict[tuple[int, int], TrackedLink],
+    products: dict[str, int],
 ) -> None:
     """Keep one row a message and link, with the number of clicks."""
     rows = {
@@ -129,7 +149,7 @@ def _count_clicks(
         if row:
             row.n_clicks += 1
         else:
-            product = product_of(message, link)
+            product = products.get(entry["id"])
             rows[message.pk, link.pk] = LinkClick(
                 message=message, link=link, product_id=product, first_at=_moment(entry), n_clicks=1
             )

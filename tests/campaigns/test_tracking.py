@@ -1,207 +1,182 @@
-"""Opens, clicks and unsubscribes by the real public addresses."""
+"""What became of a mail: loaded from the spool once, people and machines apart."""
 
-import json
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings
 
-from behaviour import consent
-from behaviour.models import Consent, Event, Shopper
-from campaigns import addresses, attribution, delivery, inbox, planning, spool, tracking
-from campaigns.core import tokens
-from campaigns.models import InboxMail, LinkClick, Message
+from behaviour.models import Consent, Event, Product
+from campaigns import delivery, planning, spool, tracking
+from campaigns.models import LinkClick, Message, TrackedLink
 
-PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/131.0 Safari/537.36"
+BROWSER = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15"
+Kind = Event.Kind
 
 
 @pytest.fixture
-def sent(shoppers, inbox, make_campaign):
-    """A sent campaign and the message to its first shopper."""
-    campaign = make_campaign(inbox)
-    planning.plan_campaign(campaign.pk)
-    delivery.send_due(campaign.pk)
-    return Message.objects.get(shopper=shoppers[0])
+def message(ready):
+    """One message of a campaign that was sent."""
+    planning.plan_campaign(ready.pk)
+    delivery.send_due(ready.pk)
+    Event.objects.exclude(kind=Kind.PURCHASE).delete()
+    return Message.objects.select_related("shopper").order_by("pk").first()
 
 
-def get(client, address, agent=PERSON, **headers):
-    return client.get(urlsplit(address).path, headers={"User-Agent": agent, **headers})
+@pytest.fixture
+def pick_link(message):
+    return TrackedLink.objects.get(campaign=message.campaign_id, pick=2)
 
 
-def link_number(message, pick):
-    return message.campaign.links.get(pick=pick).number
+def did(message, kind, number=0, agent=BROWSER):
+    tracking.note(kind, message.uuid, number=number, user_agent=agent)
 
 
-def load(message):
-    loaded = tracking.load_spool(settle=0)
+def loaded(message):
+    tracking.load_spool(settle=0)
     message.refresh_from_db()
-    return loaded
+    return list(Event.objects.exclude(kind=Kind.PURCHASE).order_by("pk").values_list("kind", flat=True))
 
 
-def test_an_open_is_answered_by_a_picture_and_counted_once_however_often_it_is_loaded(client, sent):
-    answer = get(client, addresses.open_address(sent.uuid))
-    assert (answer.status_code, answer["Content-Type"]) == (200, "image/gif")
-    assert not Event.objects.filter(kind="email_open").exists()
-    assert (load(sent), load(sent)) == (1, 0)
-    assert sent.opened_at is not None
-    assert sent.clicked_at is None
-    assert Event.objects.get(kind="email_open").message == sent.uuid
+def test_an_open_is_stamped_and_becomes_an_event(message):
+    before = datetime.now(UTC)
+    did(message, tracking.OPEN)
+    assert loaded(message) == [Kind.EMAIL_OPEN]
+    assert before <= message.opened_at <= datetime.now(UTC)
+    assert (message.clicked_at, message.machine_opened_at) == (None, None)
+    event = Event.objects.get(kind=Kind.EMAIL_OPEN)
+    assert (event.shopper_id, event.message, event.product_id) == (message.shopper_id, message.uuid, None)
 
 
-def test_a_click_leads_to_the_shoppers_own_product_and_implies_an_open(client, sent):
-    address = addresses.click_address(sent.uuid, link_number(sent, 1))
-    answer = get(client, address)
-    product = sent.picks[0]["product"]
-    assert answer.status_code == 302
-    assert answer["Location"].startswith("https://shop.example/p")
-    get(client, address)
-    load(sent)
-    assert sent.opened_at is not None
-    assert sent.clicked_at is not None
-    row = LinkClick.objects.get(message=sent)
-    assert (row.n_clicks, row.product_id) == (2, product)
-    assert Event.objects.filter(kind="email_click", product_id=product).count() == 2
+def test_a_click_knows_its_product_and_means_that_she_opened(message, pick_link):
+    did(message, tracking.CLICK, pick_link.number)
+    assert loaded(message) == [Kind.EMAIL_CLICK]
+    assert message.clicked_at == message.opened_at is not None
+    product = message.picks[1]["product"]
+    assert Event.objects.get(kind=Kind.EMAIL_CLICK).product_id == product
+    row = LinkClick.objects.get()
+    assert (row.message_id, row.link_id, row.product_id, row.n_clicks) == (message.pk, pick_link.pk, product, 1)
 
 
-def test_a_spool_file_that_is_read_twice_after_a_kill_adds_nothing(client, sent, monkeypatch):
-    get(client, addresses.click_address(sent.uuid, link_number(sent, 1)))
-    with monkeypatch.context() as patch:
-        patch.setattr("pathlib.Path.unlink", lambda *_args, **_options: None)
-        assert load(sent) == 1
-    assert load(sent) == 0
+def test_first_times_stay_and_clicks_are_counted(message, pick_link):
+    did(message, tracking.CLICK, pick_link.number)
+    loaded(message)
+    first = message.clicked_at
+    did(message, tracking.CLICK, pick_link.number)
+    did(message, tracking.CLICK, pick_link.number)
+    assert len(loaded(message)) == 3
+    assert message.clicked_at == first
+    assert LinkClick.objects.get().n_clicks == 3
+
+
+def test_loading_the_same_file_twice_counts_once(message, pick_link):
+    did(message, tracking.OPEN)
+    did(message, tracking.CLICK, pick_link.number)
+    (file,) = spool._folder().glob("*.jsonl")
+    copy = file.read_text()
+    assert tracking.load_spool(settle=0) == 2
+    assert tracking.load_spool(settle=0) == 0
+    # As if the process had been killed between the commit and the removal of the file.
+    file.write_text(copy + copy)
+    assert tracking.load_spool(settle=0) == 0
+    assert len(loaded(message)) == 2
     assert LinkClick.objects.get().n_clicks == 1
-    assert Event.objects.filter(kind="email_click").count() == 1
 
 
-def test_a_second_reader_leaves_the_spool_to_the_first(client, sent):
-    get(client, addresses.open_address(sent.uuid))
-    with spool.reading_alone() as alone:
-        assert alone
-        assert load(sent) == 0
-    assert load(sent) == 1
+@pytest.mark.parametrize("agent", ["", "Mozilla/5.0", "GoogleImageProxy bot", "Barracuda Sentinel", "LinkPreview/1.0"])
+def test_a_machine_is_marked_and_no_person(message, pick_link, agent):
+    did(message, tracking.OPEN, agent=agent)
+    did(message, tracking.CLICK, pick_link.number, agent=agent)
+    assert loaded(message) == []
+    assert message.machine_opened_at is not None
+    assert (message.opened_at, message.clicked_at) == (None, None)
+    assert not LinkClick.objects.exists()
 
 
-def test_a_torn_line_does_not_hide_the_others(client, sent):
-    get(client, addresses.open_address(sent.uuid))
-    (file,) = (settings.MAILAI_DATA_DIR / "spool").glob("*.jsonl")
-    file.write_text('{"kind": "op\n' + file.read_text())
-    assert load(sent) == 1
+def test_a_person_after_a_machine_counts(message):
+    did(message, tracking.OPEN, agent="")
+    did(message, tracking.OPEN)
+    assert loaded(message) == [Kind.EMAIL_OPEN]
+    assert message.machine_opened_at < message.opened_at
 
 
 @pytest.mark.parametrize(
-    ("agent", "headers"),
-    [
-        ("Mozilla/5.0", {}),
-        ("", {}),
-        ("Barracuda Sentinel", {}),
-        ("Googlebot/2.1", {}),
-        (PERSON, {"Sec-Purpose": "prefetch"}),
-    ],
+    ("agent", "purpose", "machine"),
+    [(BROWSER, "", False), (BROWSER, "prefetch", True), ("Mozilla/5.0", "", True), ("curlbot", "", True)],
 )
-def test_a_machine_is_remembered_as_one_and_not_as_an_open(client, sent, agent, headers):
-    get(client, addresses.open_address(sent.uuid), agent, **headers)
-    get(client, addresses.click_address(sent.uuid, link_number(sent, 1)), agent, **headers)
-    load(sent)
-    assert sent.machine_opened_at is not None
-    assert sent.opened_at is None
-    assert sent.clicked_at is None
-    assert not Event.objects.filter(kind__in=["email_open", "email_click"]).exists()
+def test_who_is_a_machine(agent, purpose, machine):
+    assert tracking.is_machine(agent, purpose) is machine
 
 
-def test_head_leaves_no_trace(client, sent):
-    for address in (addresses.open_address(sent.uuid), addresses.click_address(sent.uuid, link_number(sent, 1))):
-        client.head(urlsplit(address).path, headers={"User-Agent": PERSON})
-    assert load(sent) == 0
+def test_a_product_that_was_removed_since_then_holds_up_nothing(message, pick_link):
+    did(message, tracking.CLICK, pick_link.number)
+    did(message, tracking.OPEN)
+    Product.objects.filter(pk=message.picks[1]["product"]).delete()
+    assert loaded(message) == [Kind.EMAIL_CLICK, Kind.EMAIL_OPEN]
+    assert Event.objects.get(kind=Kind.EMAIL_CLICK).product_id is None
+    assert LinkClick.objects.get().product_id is None
 
 
-def test_forged_tokens_get_the_same_as_noise_and_store_nothing(client, sent):
-    forged = tokens.make("click", sent.uuid, link_number(sent, 1), b"not our key")
-    for token in (forged, "x", "A" * 38):
-        assert client.get(f"/c/{token}").status_code == 404
-        assert client.get(f"/o/{token}.gif")["Content-Type"] == "image/gif"
-        assert client.post(f"/u/{token}").status_code == 404
-    assert load(sent) == 0
-    assert sent.unsubscribed_at is None
+def test_a_link_that_is_none_is_a_click_without_a_link(message):
+    did(message, tracking.CLICK, 999)
+    assert loaded(message) == [Kind.EMAIL_CLICK]
+    assert not LinkClick.objects.exists()
 
 
-def test_a_link_of_another_campaign_is_not_reached(client, sent):
-    assert get(client, addresses.click_address(sent.uuid, 999)).status_code == 404
+def test_an_entry_of_a_message_that_is_gone_is_passed_over(message):
+    did(message, tracking.OPEN)
+    Message.objects.filter(pk=message.pk).delete()
+    assert tracking.load_spool(settle=0) == 0
+    assert list(spool.take(settle=0)) == []
 
 
-def test_a_deleted_campaign_shows_a_neutral_page(client, sent):
-    address, pixel = addresses.click_address(sent.uuid, link_number(sent, 1)), addresses.open_address(sent.uuid)
-    uuid, campaign = sent.uuid, sent.campaign
-    InboxMail.objects.all().delete()
-    Message.objects.filter(campaign=campaign).delete()
-    campaign.delete()
-    assert get(client, address).status_code == 404
-    assert get(client, pixel)["Content-Type"] == "image/gif"
-    assert client.post(urlsplit(addresses.unsubscribe_address(uuid)).path).status_code == 404
-    tracking.load_spool(settle=0)
-    assert not Event.objects.filter(message=uuid).exists()
+def test_a_full_disk_stops_no_answer(message, monkeypatch):
+    def full(_entry):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(spool, "append", full)
+    did(message, tracking.OPEN)
+    assert loaded(message) == []
 
 
-def test_looking_at_the_unsubscribe_page_changes_nothing(client, sent):
-    path = urlsplit(addresses.unsubscribe_address(sent.uuid)).path
-    assert client.get(path).status_code == client.head(path).status_code == 200
-    assert Shopper.objects.get(pk=sent.shopper_id).marketing == "given"
+def test_many_entries_are_loaded_in_chunks(message, monkeypatch):
+    monkeypatch.setattr(tracking, "CHUNK", 4)
+    for other in Message.objects.all():
+        did(other, tracking.OPEN)
+        did(other, tracking.OPEN)
+    assert tracking.load_spool(settle=0) == 16
+    assert Message.objects.filter(opened_at__isnull=False).count() == 8
 
 
-@pytest.mark.parametrize("body", ["List-Unsubscribe=One-Click", ""])
-def test_one_click_unsubscribes_at_once_without_cookie_or_token(sent, body, client):
-    client.handler.enforce_csrf_checks = True
-    path = urlsplit(addresses.unsubscribe_address(sent.uuid)).path
-    for _again in range(3):
-        answer = client.post(path, body, content_type="application/x-www-form-urlencoded")
-        assert answer.status_code == 200
-    sent.refresh_from_db()
-    assert sent.unsubscribed_at is not None
-    assert Shopper.objects.get(pk=sent.shopper_id).marketing == "withdrawn"
-    assert Event.objects.filter(kind="unsubscribe").count() == 1
+def test_loading_costs_the_same_queries_for_one_and_for_many(message, django_assert_max_num_queries):
+    for other in Message.objects.all():
+        did(other, tracking.OPEN)
+    with django_assert_max_num_queries(12):
+        tracking.load_spool(settle=0)
 
 
-def test_whoever_came_back_can_leave_again_by_the_same_mail(client, sent):
-    path = urlsplit(addresses.unsubscribe_address(sent.uuid)).path
-    client.post(path)
-    consent.give([sent.shopper_id], Consent.Purpose.MARKETING, source="test", at=datetime.now(UTC))
-    assert Shopper.objects.get(pk=sent.shopper_id).marketing == "given"
-    client.post(path)
-    assert Shopper.objects.get(pk=sent.shopper_id).marketing == "withdrawn"
+def test_unsubscribing_withdraws_at_once_and_again_is_the_same(message):
+    assert tracking.unsubscribe(message.uuid)
+    assert tracking.unsubscribe(message.uuid)
+    message.refresh_from_db()
+    message.shopper.refresh_from_db()
+    assert message.shopper.marketing == "withdrawn"
+    assert message.unsubscribed_at is not None
+    statement = Consent.objects.get()
+    assert (statement.state, statement.source) == ("withdrawn", "unsubscribe link")
+    assert str(message.uuid) in statement.proof
+    assert loaded(message) == [Kind.UNSUBSCRIBE]
 
 
-def test_the_addresses_of_a_mail_are_those_that_work(client, sent):
-    html = inbox.part(inbox.parsed(InboxMail.objects.get(message=sent)), "html")
-    assert addresses.open_address(sent.uuid) in html
-    assert addresses.unsubscribe_address(sent.uuid) in html
-    assert settings.MAILAI_PUBLIC_URL in html
-    assert str(sent.shopper.pk) not in addresses.open_address(sent.uuid).rsplit("/", 1)[0]
+def test_who_came_back_can_leave_by_an_old_mail(message):
+    tracking.unsubscribe(message.uuid)
+    message.shopper.marketing = "given"
+    message.shopper.save()
+    Consent.objects.update(at=datetime.now(UTC) - timedelta(days=1))
+    assert tracking.unsubscribe(message.uuid)
+    message.shopper.refresh_from_db()
+    assert message.shopper.marketing == "withdrawn"
 
 
-def test_an_order_belongs_to_the_last_click_within_the_window_and_again(client, sent, make_event, shop):
-    Event.objects.filter(kind="purchase").delete()
-    click = Event(
-        shopper=sent.shopper, kind="email_click", at=datetime.now(UTC) - timedelta(days=3), message=sent.uuid,
-        dedupe_key=sent.uuid,
-    )  # fmt: skip
-    click.save()
-    Message.objects.filter(pk=sent.pk).update(clicked_at=click.at)
-    within = click.at + timedelta(days=1)
-    make_event(sent.shopper, at=within, amount=Decimal("12.50"))
-    make_event(sent.shopper, at=within + timedelta(hours=1), amount=Decimal("7.50"))
-    make_event(sent.shopper, at=click.at + timedelta(days=shop.attribution_days, minutes=1), amount=Decimal("99"))
-    make_event(sent.shopper, at=click.at - timedelta(minutes=1), amount=Decimal("99"))
-    assert (attribution.attribute(), attribution.attribute()) == (1, 0)
-    sent.refresh_from_db()
-    assert (sent.ordered_at, sent.revenue) == (within, Decimal("20.00"))
-    Event.objects.filter(amount__in=[Decimal("12.50"), Decimal("7.50")]).delete()
-    attribution.attribute()
-    sent.refresh_from_db()
-    assert (sent.ordered_at, sent.revenue) == (None, 0)
-
-
-def test_the_spool_keeps_no_address_and_no_name(client, sent):
-    get(client, addresses.open_address(sent.uuid))
-    (file,) = (settings.MAILAI_DATA_DIR / "spool").glob("*.jsonl")
-    assert set(json.loads(file.read_text())) == {"kind", "message", "number", "at", "m", "id"}
+def test_unsubscribing_from_a_mail_that_is_gone_says_so(message):
+    uuid = message.uuid
+    message.delete()
+    assert not tracking.unsubscribe(uuid)
