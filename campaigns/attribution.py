@@ -41,7 +41,7 @@ def attribute() -> int:
 def _frame(events: Any, *columns: str) -> pd.DataFrame:
     import pandas as pd
 
-    frame = pd.DataFrame(list(events.values_list(*columns)), columns=list(columns))
+    frame = pd.DataFrame(list(events.order_by("at", "pk").values_list(*columns)), columns=list(columns))
     if "at" in columns:
         frame["at"] = pd.to_datetime(frame["at"], utc=True)
     if "amount" in columns:
