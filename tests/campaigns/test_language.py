@@ -93,7 +93,8 @@ def test_text_without_fields_comes_back_as_it_was(source):
 @pytest.mark.parametrize(
     "address",
     [
-        "javascript:alert(1)", "JavaScript:alert(1)", " javascript:alert(1)", "java\nscript:alert(1)", "\x01javascript:x",
+        "javascript:alert(1)", "JavaScript:alert(1)", " javascript:alert(1)", "java\nscript:alert(1)",
+        "\x01javascript:x",
         "data:text/html,<script>x</script>", "vbscript:x", "file:///etc/passwd", "//evil.example/x", "/path", "",
         "http://[", "https:\x00javascript", "ftp://x.example",
     ],

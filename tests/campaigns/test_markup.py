@@ -34,7 +34,7 @@ def test_the_text_part_says_what_the_mail_says():
     <!--[if mso]><p>Outlook only</p><![endif]-->
     <h1>Hello   Ann</h1><p>Tea &amp; cake<br>for <b>you</b></p><script>alert(1)</script>
     <table><tr><td><img src="a.png" alt="A red mug"></td></tr></table><img src="pixel.gif" alt="">
-    <ul><li>One</li><li>Two</li></ul><p><a href="https://s.example/?a=1&amp;b=2">Look</a> <a>here</a></p></body></html>"""
+    <ul><li>One</li><li>Two</li></ul><p><a href="https://s.example/?a=1&amp;b=2">Look</a> <a>here</a></p></body>"""
     assert text_of(source) == (
         "Hello Ann\n\nTea & cake\nfor you\n\n[A red mug]\n\nOne\n\nTwo\n\nLook (https://s.example/?a=1&b=2) here\n"
     )
