@@ -67,10 +67,9 @@ def inbox_line(variant: Variant, shopper: Shopper) -> tuple[str, str]:
     return language.fill(subject, values), language.fill(preheader, values)
 
 
-def review(campaign: Campaign) -> list[Check]:
+def review(campaign: Campaign, fall: planning.Fall) -> list[Check]:
     """Return every check with its outcome; "bad" blocks, "warn" does not."""
     variants = list(campaign.variants.all())
-    fall = planning.audience_fall(campaign)
     rows = [_recipients(campaign, fall), _consent(fall), _address(), _sender(campaign)]
     if is_late(campaign):
         rows.append(_row("bad", late_text(), step="timing", campaign=campaign))

@@ -53,10 +53,19 @@ class Sample:
 
 def sample(campaign: Campaign, number: int) -> Sample | None:
     """Return the number-th mailable shopper of the audience, biggest buyers first; numbers wrap around."""
-    shoppers = consent.mailable(planning.audience(campaign)).select_related("profile")
+    shoppers = _mailable(campaign)
     total = shoppers.count()
     if not total:
         return None
     number %= total
+    return Sample(shoppers[number], number, total)
+
+
+def first_shoppers(campaign: Campaign, n: int) -> "list[Shopper]":
+    """Return the first n of the list that `sample` numbers."""
+    return list(_mailable(campaign)[:n])
+
+
+def _mailable(campaign: Campaign) -> "QuerySet[Shopper]":
     order = (F("profile__n_orders").desc(nulls_last=True), "pk")
-    return Sample(shoppers.order_by(*order)[number], number, total)
+    return consent.mailable(planning.audience(campaign)).select_related("profile").order_by(*order)

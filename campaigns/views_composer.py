@@ -58,7 +58,8 @@ def _page(request: UserRequest, step: str, campaign: Campaign, status: int = 200
         return redirect("analytics:report", campaign.uuid)
     labels = _labels()
     done = checks.done_steps(campaign)
-    context.setdefault("fall", _fall(campaign))
+    if "fall" not in context:
+        context["fall"] = _fall(campaign)
     frame = {
         "nav": "campaigns",
         "campaign": campaign,
@@ -119,7 +120,10 @@ def _audience_page(request: UserRequest, campaign: Campaign, form: AudienceForm)
 
 def _fall(campaign: Campaign) -> dict[str, Any]:
     """Return the fall from segment to recipients for components/audience_fall.html."""
-    fall = planning.audience_fall(campaign)
+    return _fall_rows(planning.audience_fall(campaign))
+
+
+def _fall_rows(fall: planning.Fall) -> dict[str, Any]:
     steps = [{"label": _("In your segment"), "count": fall.total, "kind": "start"}]
     steps += [{"label": label, "count": count, "kind": "out"} for _key, label, count in fall.reasons]
     steps.append({"label": _("Held back to measure lift"), "count": fall.held_back, "kind": "held"})
@@ -272,20 +276,19 @@ def timing(request: UserRequest, uuid: UUID) -> HttpResponse:
 def review(request: UserRequest, uuid: UUID, form: TestMailForm | None = None, status: int = 200) -> HttpResponse:
     """Step 5: checks, three previews, a test mail, and off it goes."""
     campaign = _draft(uuid)
-    rows, variants = checks.review(campaign), list(campaign.variants.all())
-    previews = []
-    if not checks.content_faults(campaign):
-        total = getattr(queries.sample(campaign, 0), "total", 0)
-        for number in range(min(N_PREVIEWS, total)):
-            url = reverse("campaigns:preview", args=[campaign.uuid, number])
-            found = queries.sample(campaign, number)
-            previews.append({"url": url, "label": found.shopper.pseudonym if found else ""})
+    fall = planning.audience_fall(campaign)
+    rows, variants = checks.review(campaign, fall), list(campaign.variants.all())
+    shown = [] if checks.content_faults(campaign) else queries.first_shoppers(campaign, N_PREVIEWS)
+    previews = [
+        {"url": reverse("campaigns:preview", args=[campaign.uuid, number]), "label": shopper.pseudonym}
+        for number, shopper in enumerate(shown)
+    ]
     context = {
         "checks": rows,
         "n_passed": sum(row["state"] == "ok" for row in rows),
         "n_open": sum(row["state"] == "warn" for row in rows),
         "blocked": any(row["state"] == "bad" for row in rows),
-        "fall": _fall(campaign),
+        "fall": _fall_rows(fall),
         "previews": previews,
         "variants": variants,
         "written": bool(variants and variants[0].mjml.strip()),

@@ -40,7 +40,7 @@ def inbox_list(request: UserRequest) -> HttpResponse:
 
 
 def _line(mail: InboxMail) -> Line:
-    read = inbox.parsed(mail)
+    read = inbox.headers(mail)
     return Line(mail, str(read["subject"] or ""), masked(parseaddr(str(read["to"] or ""))[1]))
 
 
