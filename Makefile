@@ -48,7 +48,7 @@ lint: install-dev
 	@ruff check .
 	@djlint --check --lint --quiet templates 2>/dev/null || djlint --lint templates
 	@lint-imports
-	@vulture --min-confidence 90 mailai behaviour segments recommender campaigns analytics
+	@vulture --min-confidence 90 --ignore-names timeout mailai behaviour segments recommender campaigns analytics
 
 types: install-dev
 	@mypy

@@ -93,7 +93,7 @@ def with_figures(campaigns: list[Campaign]) -> list[Line]:
         .values("campaign_id")
         .annotate(**COUNTS, brought=Sum("revenue", filter=ORDERED))
     )
-    counts = {row["campaign_id"]: row for row in rows}
+    counts: dict[int, dict[str, Any]] = {row["campaign_id"]: dict(row) for row in rows}
     lifts = campaign_lifts(ids, timedelta(days=Shop.current().attribution_days)) if ids else {}
     return [
         Line(
@@ -169,7 +169,7 @@ def _count_orders(mondays: list[date], shop: Shop) -> list[tuple[date, int]]:
     return [(mondays[n], counts[f"week{n}"]) for n in range(len(edges) - 1)]
 
 
-def coming() -> list[dict[str, Any]]:
+def coming() -> list[Any]:
     """Return what is being sent, waits for its time or is paused, with how far it is."""
     return list(
         Campaign.objects.filter(state__in=COMING)

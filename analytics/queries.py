@@ -163,7 +163,7 @@ def campaign_lifts(campaign_ids: list[int], window: timedelta) -> dict[int, Lift
         .values("campaign_id")
         .annotate(treated=Count("pk", filter=TREATED), control=Count("pk", filter=CONTROL))
     )
-    size = {row["campaign_id"]: row for row in sizes}
+    size: dict[int, dict[str, Any]] = {row["campaign_id"]: dict(row) for row in sizes}
     bought: dict[tuple[int, bool], list[tuple[int, float]]] = {}
     for row in _buyers(messages, window):
         bought.setdefault((row["campaign_id"], row["state"] == State.CONTROL), []).append(

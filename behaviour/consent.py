@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Case, CharField, Count, Exists, OuterRef, QuerySet, Value, When
@@ -53,8 +54,8 @@ def suppress_all(email_indexes: Sequence[str], reason: str) -> None:
     )
 
 
-def with_exclusion(shoppers: "QuerySet[Shopper]") -> "QuerySet[Shopper]":
-    """Annotate ``exclusion``: "" for who may be mailed, else no_address, suppressed or no_consent, the first that holds."""
+def with_exclusion(shoppers: "QuerySet[Shopper]") -> "QuerySet[Any]":
+    """Annotate ``exclusion``: "" for who may be mailed, else no_address, suppressed or no_consent, the first to hold."""
     addressed = Identity.objects.filter(shopper_id=OuterRef("pk"), email_index__isnull=False)
     suppressed = Suppression.objects.filter(email_index=OuterRef("identity__email_index"))
     return shoppers.annotate(

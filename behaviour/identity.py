@@ -36,7 +36,8 @@ def save_identities(rows: list[dict[str, Any]]) -> None:
 def _save_batch(rows: list[dict[str, Any]]) -> None:
     known = {row.shopper_id: row for row in Identity.objects.filter(shopper_id__in=[row["shopper_id"] for row in rows])}
     _refuse_taken_addresses(rows)
-    new, changed = [], []
+    new: list[Identity] = []
+    changed: list[Identity] = []
     for row in rows:
         identity = known.get(row["shopper_id"])
         (changed if identity else new).append(_fill(identity or Identity(shopper_id=row["shopper_id"]), row))
@@ -53,7 +54,7 @@ def _rewrite(rows: list[Identity]) -> None:
 def _refuse_taken_addresses(rows: list[dict[str, Any]]) -> None:
     owners = {crypto.blind_index(row["email"]): row["shopper_id"] for row in rows if row.get("email")}
     taken = Identity.objects.filter(email_index__in=owners).values_list("email_index", "shopper_id")
-    if any(owners[index] != shopper_id for index, shopper_id in taken):
+    if any(owners[index or ""] != shopper_id for index, shopper_id in taken):
         raise InputError(
             "This email address belongs to another shopper already. Merge the two in the shop, or correct it."
         )
