@@ -23,6 +23,8 @@ FIELDS = (*SHOPPER_FIELDS, *SHOP_FIELDS)
 REFUSED_TAGS = {"mj-include", "mj-raw", "script", "iframe", "object", "embed", "form", "style", "mj-style"}
 MAX_MJML = 300_000
 MAX_LINK = 1000
+# The MJML library calls itself for each level: some ten thousand levels end the whole process.
+MAX_DEPTH = 100
 # Gmail cuts longer mails and hides what comes after, the unsubscribe link included.
 GMAIL_LIMIT = 102_000
 MAX_PICKS = 9
@@ -92,7 +94,8 @@ def expand(mjml: str) -> str:
 
 
 def _known_entities(mjml: str) -> str:
-    return ENTITY.sub(lambda match: html5.get(match[1], match[0]), mjml)
+    """Write out HTML's named characters, which XML does not know; &LT; and the like stay escaped."""
+    return ENTITY.sub(lambda match: html.escape(html5[match[1]]) if match[1] in html5 else match[0], mjml)
 
 
 def _as_written(mjml: str) -> str:
@@ -194,10 +197,12 @@ class _Tags:
         self.tags: list[tuple[str, int]] = []
         self.links: list[str] = []
         self.scripts: list[tuple[str, int]] = []
+        self.depth = 0
 
     def read(self, source: str) -> Problem | None:
         parser = expat.ParserCreate()
         parser.StartElementHandler = lambda tag, attributes: self._start(parser, tag, attributes)
+        parser.EndElementHandler = self._end
         parser.StartDoctypeDeclHandler = self._refuse
         try:
             parser.Parse(source.encode(), True)
@@ -207,16 +212,25 @@ class _Tags:
             return Problem(text % {"line": error.lineno, "reason": reason}, line=error.lineno)
         except ValueError:
             return Problem(_("A <!DOCTYPE> is not allowed here. Remove it."))
+        except RecursionError:
+            text = _("Tags are nested more than 100 deep near line %(line)s. Close them earlier.")
+            return Problem(text % {"line": parser.CurrentLineNumber}, line=parser.CurrentLineNumber)
         if not self.tags or self.tags[0][0] != "mjml":
             return Problem(_("The content must begin with <mjml>. Choose a starter to see the form."))
         return None
 
     def _start(self, parser: Any, tag: str, attributes: dict[str, str]) -> None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise RecursionError
         self.tags.append((tag.lower(), parser.CurrentLineNumber))
         handlers = (name for name in attributes if name.lower().startswith("on"))
         self.scripts += [(name, parser.CurrentLineNumber) for name in handlers]
         if attributes.get("href"):
             self.links.append(attributes["href"])
+
+    def _end(self, _tag: str) -> None:
+        self.depth -= 1
 
     def _refuse(self, *_declaration: Any) -> None:
         raise ValueError("doctype")
