@@ -113,7 +113,7 @@ def _products(
         message = messages[UUID(entry["message"])]
         if entry["kind"] == CLICK:
             found[entry["id"]] = product_of(message, links.get((message.campaign_id, entry["number"])))
-    existing = set(Product.objects.filter(pk__in=set(found.values()) - {None}).values_list("pk", flat=True))
+    existing = set(Product.objects.filter(pk__in=[pk for pk in found.values() if pk]).values_list("pk", flat=True))
     return {key: product for key, product in found.items() if product is not None and product in existing}
 
 
