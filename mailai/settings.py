@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "mailai.accounts.middleware.AuditMiddleware",
+    "behaviour.middleware.ShopTimeMiddleware",
 ]
 
 ROOT_URLCONF = "mailai.urls"
