@@ -13,6 +13,7 @@ from behaviour.models import Shop, Shopper
 from campaigns import content, planning
 from campaigns.core import language
 from campaigns.models import Campaign, Sender, Variant
+from recommender.boards import label_of
 from recommender.services import champion
 from segments.models import Profile
 
@@ -176,6 +177,6 @@ def _picks(n: int) -> Check:
     if n_products < n:
         detail = _("Picks need products that are active, in stock and have a picture. Upload your products.")
         return _row("bad", _("There are too few products to recommend"), detail)
-    model = str(run) if run else _("most popular products")
+    model = label_of(run) if run else _("most popular products")
     words = {"n": n, "model": model, "products": f"{n_products:,}"}
-    return _row("ok", _("%(n)s picks per shopper by %(model)s, from %(products)s products in stock") % words)
+    return _row("ok", _("%(n)s picks per shopper by “%(model)s”, from %(products)s products in stock") % words)

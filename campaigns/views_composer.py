@@ -218,8 +218,14 @@ def subject(request: UserRequest, uuid: UUID) -> HttpResponse:
             return redirect("campaigns:timing", uuid)
     else:
         forms = SubjectForms(initial=rows)
-    context = {"forms": forms, "fields": content.FIELDS, "inbox": _inbox_rows(campaign)}
+    context = {"forms": forms, "fields": _subject_fields(), "inbox": _inbox_rows(campaign)}
     return _page(request, "subject", campaign, 422 if forms.is_bound and not forms.is_valid() else 200, **context)
+
+
+def _subject_fields() -> list[str]:
+    """Return what fits into a subject, with a fallback where a shopper may have no value."""
+    fallbacks = {"first_name": _("there"), "favourite_category": _("good things")}
+    return [f"{{{{ {name}|{text} }}}}" for name, text in fallbacks.items()] + ["{{ shop_name }}"]
 
 
 def _changed_rows(post: Any) -> list[dict[str, str]]:

@@ -55,7 +55,7 @@ def inbox_mail(request: UserRequest, uuid: UUID) -> HttpResponse:
         "nav": "inbox",
         "mail": mail,
         "subject": read["subject"],
-        "from": read["from"],
+        "from": "{} <{}>".format(*parseaddr(str(read["from"] or ""))),
         "to": masked(parseaddr(str(read["to"] or ""))[1]),
         "one_click": "List-Unsubscribe-Post" in read,
         "text": inbox.part(read, "plain"),
