@@ -1,6 +1,7 @@
 """Segment rules: validated JSON trees, compiled to one queryset of shoppers. docs/segments.md explains the format."""
 
 import difflib
+import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -35,6 +36,8 @@ EVERYBODY: dict[str, Any] = {"all": []}
 GROUPS = ("all", "any", "not")
 MAX_DEPTH, MAX_NODES, MAX_LIST, MAX_TEXT, MAX_NUMBER = 5, 50, 50, 200, 1_000_000_000
 MAX_DAYS = 36_500
+# NUL and half characters: JSON can hold them, PostgreSQL can't.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 LOOKUPS = {"=": "", ">=": "__gte", ">": "__gt", "<=": "__lte", "<": "__lt"}
 
 
@@ -109,7 +112,7 @@ def _validated_value(field: Field, value: Any) -> Any:
         raise InputError(_("“%(field)s” needs a value.") % {"field": field.label})
     if field.kind in NUMBERS or field.kind == DAYS:
         return _validated_number(field, value)
-    if not isinstance(value, str) or not value or len(value) > MAX_TEXT or "\x00" in value:
+    if not isinstance(value, str) or not value or len(value) > MAX_TEXT or UNSTORABLE.search(value):
         raise InputError(_("“%(field)s” needs a text of 1 to %(n)s letters.") % {"field": field.label, "n": MAX_TEXT})
     known = [choice for choice, _label in field.choices]
     if field.kind == CHOICE and value not in known:

@@ -49,6 +49,7 @@ def leaf(field: str = "n_orders", op: str = ">=", value: Any = 1) -> dict[str, A
         (leaf("country", "=", ""), "needs a value"),
         (leaf("country", "=", "x" * 201), "text of 1 to 200"),
         (leaf("country", "=", "a\x00"), "text of 1 to 200"),
+        (leaf("country", "=", "a\ud800"), "text of 1 to 200"),
         ({"field": "country", "op": "known", "value": "x"}, "must not have: value"),
         ({"field": "n_orders", "op": "=", "value": 1, "sql": "x"}, "must not have: sql"),
         ({"field": "n_orders", "op": "="}, "needs a value"),
