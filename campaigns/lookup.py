@@ -37,7 +37,10 @@ def moment(word: str | None) -> datetime | None:
     """
     if not word:
         return None
-    found = parse_datetime(word)
+    try:
+        found = parse_datetime(word)
+    except ValueError:
+        found = None
     if found is None or found.tzinfo is None:
         raise InputError(_("--now must be a time with its zone, such as 2026-05-01T09:00:00+01:00."))
     return found

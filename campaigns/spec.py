@@ -47,7 +47,7 @@ def create_campaign(spec: Any, *, by: Any = None) -> Campaign:
     for label, variant in zip(LABELS, variants, strict=False):
         _variant(campaign, label, variant, len(variants))
     audit.record("campaign.create", campaign, by=by)
-    if spec.get("send_at"):
+    if spec.get("send_at") is not None:
         planning.schedule(campaign, send_at=_moment(spec["send_at"]), by=by)
     else:
         _refuse_faults(campaign)
@@ -88,20 +88,25 @@ def _share(given: dict[str, Any], key: str, default: float) -> float:
     return float(value)
 
 
+def _named(rows: Any, name: Any) -> Any:
+    """Return the first row of that name; what is no text that a database can hold names nothing."""
+    return rows.filter(name=name).first() if isinstance(name, str) and _storable(name) else None
+
+
 def _segment(spec: dict[str, Any]) -> Segment | None:
     if ("segment" in spec) == ("rule" in spec):
         raise InputError(_("Give either “segment” (its name) or “rule”."))
     if "rule" in spec:
         return None
-    segment = Segment.objects.filter(name=spec["segment"]).first()
+    segment = _named(Segment.objects.all(), spec["segment"])
     if segment is None:
         raise InputError(_("There is no segment “%(name)s”.") % {"name": spec["segment"]})
     return segment
 
 
 def _sender(spec: dict[str, Any]) -> Sender:
-    senders = Sender.objects.filter(name=spec["sender"]) if "sender" in spec else Sender.objects.filter(is_default=True)
-    sender = senders.first()
+    senders = Sender.objects.all()
+    sender = _named(senders, spec["sender"]) if "sender" in spec else senders.filter(is_default=True).first()
     if sender is None:
         raise InputError(_("There is no such sender. Connect one under Admin, Sending, and give its name as “sender”."))
     return sender
@@ -131,7 +136,10 @@ def _variant(campaign: Campaign, label: str, given: Any, n_variants: int) -> Non
 
 
 def _moment(value: Any) -> datetime:
-    moment = parse_datetime(value) if isinstance(value, str) else None
+    try:
+        moment = parse_datetime(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
     if moment is None or moment.tzinfo is None:
         raise InputError(_("“send_at” must be a time with its zone, such as 2026-05-01T09:00:00+01:00."))
     return moment
