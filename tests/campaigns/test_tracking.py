@@ -137,6 +137,20 @@ def test_a_full_disk_stops_no_answer(message, monkeypatch):
     assert loaded(message) == []
 
 
+def test_a_second_reader_leaves_the_spool_to_the_first(message):
+    did(message, tracking.OPEN)
+    with spool.reading_alone() as alone:
+        assert alone
+        assert tracking.load_spool(settle=0) == 0
+    assert tracking.load_spool(settle=0) == 1
+
+
+def test_the_spool_holds_nothing_personal(message):
+    did(message, tracking.OPEN)
+    ((_file, (entry,)),) = spool.take(settle=0)
+    assert set(entry) == {"kind", "message", "number", "at", "m", "id"}
+
+
 def test_many_entries_are_loaded_in_chunks(message, monkeypatch):
     monkeypatch.setattr(tracking, "CHUNK", 4)
     for other in Message.objects.all():
