@@ -90,13 +90,14 @@ class EventLoader:
 
     def observe(self, cleaned: Cleaned) -> None:
         """Remember what the rows say about products and shoppers; asked of every chunk, loaded before or not."""
-        bought = cleaned.frame.filter(pl.col("kind") == "purchase")
+        bought = cleaned.frame.filter(pl.col("kind").is_in(["purchase", "refund"]))
         for about, what in (("item_id", "name"), ("item_id", "each"), ("user_id", "country")):
             rows = bought.filter(pl.col(what).is_not_null() & (pl.col(about) != ""))
             if what != "each":
                 rows = rows.filter(pl.col(what) != "")
             if len(rows):
-                counted = rows.group_by(about, what, maintain_order=True).len()
+                # A return says something only about what was never bought in this file.
+                counted = rows.group_by(about, what, maintain_order=True).agg(len=(pl.col("kind") == "purchase").sum())
                 self._said[what].append(counted)
                 if len(self._said[what]) > 50:
                     self._said[what] = [_summed(self._said[what])]
@@ -167,9 +168,10 @@ def _most_frequent(counted: pl.DataFrame, what: str) -> dict[str, str]:
 def _medians(counted: pl.DataFrame) -> dict[str, Decimal]:
     if counted.is_empty():
         return {}
-    each = counted.with_columns(pl.col("each").repeat_by("len")).explode("each")
+    weight = pl.when(pl.col("len").sum().over("item_id") == 0).then(1).otherwise(pl.col("len"))
+    each = counted.with_columns(pl.col("each").repeat_by(weight)).explode("each")
     rows = each.group_by("item_id").agg(pl.col("each").median()).rows()
-    return {name: Decimal(str(price)).quantize(Decimal("0.01")) for name, price in rows}
+    return {name: Decimal(str(round(price, 2))) for name, price in rows}
 
 
 def _uuid(text: str) -> UUID | None:

@@ -101,7 +101,9 @@ class Upload(models.Model):
     rejects_file = models.CharField(max_length=255, blank=True)
     error = models.CharField(max_length=500, blank=True)
     demo = models.BooleanField(default=False)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(default=now)
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
@@ -130,7 +132,9 @@ class Shopper(models.Model):
     country = models.CharField(max_length=60, blank=True, db_index=True)
     signed_up_at = models.DateTimeField(null=True, blank=True)
     # The newest Consent for marketing, repeated here so that an audience is one indexed condition.
-    marketing = models.CharField(max_length=10, choices=ConsentState.choices, default=ConsentState.UNKNOWN, db_index=True)
+    marketing = models.CharField(
+        max_length=10, choices=ConsentState.choices, default=ConsentState.UNKNOWN, db_index=True
+    )
     demo = models.BooleanField(default=False, db_index=True)
     # The file that made this row; its undo takes the row away again while nothing else hangs on it.
     upload = models.ForeignKey(Upload, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
@@ -269,7 +273,9 @@ class Consent(models.Model):
 
     class Meta:
         # The newest statement of one shopper for one purpose.
-        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["shopper", "purpose", "-at"], name="consent_newest")]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["shopper", "purpose", "-at"], name="consent_newest")
+        ]
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.state}"

@@ -39,10 +39,10 @@ class RejectsFile:
         if not self.size:
             writer.writerow([*map(safe_cell, self._header), _("line"), _("reason"), _("what to do")])
         width = len(self._header)
+        words = {code: [str(text) for text in REASONS[code]] for code in {code for _row, code in refused}}
         for row, code in sorted(refused, key=lambda pair: pair[0].line):
-            why, what = REASONS[code]
             cells = [*row.cells, *[""] * (width - len(row.cells))]
-            writer.writerow([*map(safe_cell, cells), row.line, why, what])
+            writer.writerow([*map(safe_cell, cells), row.line, *words[code]])
         with self.path.open("ab") as file:
             file.write(gzip.compress(text.getvalue().encode(), compresslevel=6))
 

@@ -1,13 +1,28 @@
 """Addresses of this app."""
 
-from django.urls import path
+from django.urls import include, path
 
-from behaviour import demo_views, shop_views
+from behaviour import demo_views, shop_views, upload_views
 
 app_name = "behaviour"
 urlpatterns = [
+    path(
+        "data/imports/",
+        include(
+            [
+                path("", upload_views.imports, name="imports"),
+                path("new/", upload_views.import_new, name="import_new"),
+                path("template/<slug:kind>.csv", upload_views.import_template, name="import_template"),
+                path("<uuid:uuid>/", upload_views.import_run, name="import_run"),
+                path("<uuid:uuid>/columns/", upload_views.import_columns, name="import_columns"),
+                path("<uuid:uuid>/check/", upload_views.import_check, name="import_check"),
+                path("<uuid:uuid>/rejects.csv.gz", upload_views.import_rejects, name="import_rejects"),
+                path("<uuid:uuid>/undo/", upload_views.import_undo, name="import_undo"),
+                path("<uuid:uuid>/cancel/", upload_views.import_cancel, name="import_cancel"),
+            ]
+        ),
+    ),
     path("settings/shop/", shop_views.shop_settings, name="shop"),
-    path("demo/load/", demo_views.load_demo, name="load_demo"),
     path("demo/remove/", demo_views.remove_demo, name="remove_demo"),
     path("demo-shop/<slug:sku>/", demo_views.product, name="demo_product"),
 ]

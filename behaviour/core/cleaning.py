@@ -158,10 +158,10 @@ def _typed(frame: pl.DataFrame, match: Match, reading: Reading) -> pl.DataFrame:
     ).with_columns(
         pl.col("user_id").str.replace(decimal_id, "$1"),
         pl.col("order_id").str.replace(decimal_id, "$1"),
-        at=_at(match, reading),
-        pieces=pl.when(pl.col("quantity") == "").then(1.0).otherwise(values.number("quantity")),
-        each=values.number("price"),
-        stars=values.number("rating"),
+        at=_at(frame, match, reading),
+        pieces=pl.when(pl.col("quantity") == "").then(1.0).otherwise(values.number(frame["quantity"])),
+        each=values.number(frame["price"]),
+        stars=values.number(frame["rating"]),
         kind=_kind(match, reading),
     )
     if match.layout == ONLINE_RETAIL:
@@ -181,12 +181,13 @@ def _typed(frame: pl.DataFrame, match: Match, reading: Reading) -> pl.DataFrame:
     return frame.with_columns(pieces=signed)
 
 
-def _at(match: Match, reading: Reading) -> pl.Expr:
+def _at(frame: pl.DataFrame, match: Match, reading: Reading) -> pl.Series:
     if "timestamp" in match.columns:
-        return values.moment("timestamp", zone=reading.zone, day_first=reading.day_first)
-    place = values.number("position")
+        return values.moment(frame["timestamp"], zone=reading.zone, day_first=reading.day_first)
+    place = pl.col("position")
     days = pl.when(place.is_between(0, 3650) & (place == place.floor())).then(place).cast(pl.Int64)
-    return pl.lit(NO_CLOCK_EPOCH).cast(pl.Datetime("us", "UTC")) + pl.duration(days=days)
+    at = pl.lit(NO_CLOCK_EPOCH).cast(pl.Datetime("us", "UTC")) + pl.duration(days=days)
+    return values.number(frame["position"]).to_frame("position").select(at).to_series()
 
 
 def _kind(match: Match, reading: Reading) -> pl.Expr:

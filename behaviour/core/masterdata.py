@@ -35,11 +35,12 @@ def clean_products(rows: Sequence[Row], match: Match, reading: Reading, width: i
     and active (bool or null).
     """
     whole, ragged = tidy_rows(rows, width)
-    frame = text_frame(whole, match, FIELDS[PRODUCTS]).with_columns(
+    frame = text_frame(whole, match, FIELDS[PRODUCTS])
+    frame = frame.with_columns(
         number_tidied=values.odd_number("price") | values.odd_number("stock"),
         cut=pl.col("name").str.len_chars() > LONGEST_NAME,
-        each=values.number("price"),
-        pieces=values.number("stock"),
+        each=values.number(frame["price"]),
+        pieces=values.number(frame["stock"]),
         on_sale=values.yes_or_no("active"),
     )
     frame = frame.with_columns(
@@ -84,9 +85,10 @@ def clean_shoppers(rows: Sequence[Row], match: Match, reading: Reading, width: i
     consent (bool or null) and consent_at (UTC or null).
     """
     whole, ragged = tidy_rows(rows, width)
-    frame = text_frame(whole, match, FIELDS[SHOPPERS]).with_columns(
+    frame = text_frame(whole, match, FIELDS[SHOPPERS])
+    frame = frame.with_columns(
         said=values.yes_or_no("consent"),
-        said_at=values.moment("consent_at", zone=reading.zone, day_first=reading.day_first),
+        said_at=values.moment(frame["consent_at"], zone=reading.zone, day_first=reading.day_first),
         email_case=pl.col("email") != pl.col("email").str.to_lowercase(),
     )
     frame = frame.with_columns(pl.col("email").str.to_lowercase(), pl.col("locale").str.slice(0, 10))

@@ -18,6 +18,7 @@ YEAR_FIRST = (
 DOTTED = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y")
 DAY_FIRST = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M", "%d-%m-%Y")
 MONTH_FIRST = tuple(pattern.replace("%d", "%x").replace("%m", "%d").replace("%x", "%m") for pattern in DAY_FIRST)
+PLAIN_TIME = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$"
 EPOCH = r"^\d{9,10}(\.\d+)?$"
 EPOCH_MS = r"^\d{12,13}$"
 ZONED = r"(Z|[+-]\d{2}:?\d{2})$"
@@ -25,8 +26,14 @@ YES = _words("1 true t yes y given granted subscribed optin active on ja oui 是
 NO = _words("0 false f no n withdrawn denied unsubscribed optout inactive off nein non 否 不同意 未订阅 下架")
 
 
-def number(name: str) -> pl.Expr:
-    """Return a text column as floats: "1.234,50 €", "1,234.50", "-3" and "(3)" are read."""
+def number(texts: pl.Series) -> pl.Series:
+    """Return texts as floats: "1.234,50 €", "1,234.50", "-3" and "(3)" are read."""
+    if (texts.str.contains(PLAIN_NUMBER) | (texts == "")).all():
+        return texts.cast(pl.Float64, strict=False)
+    return texts.to_frame("text").select(_tidied("text")).to_series()
+
+
+def _tidied(name: str) -> pl.Expr:
     text = pl.col(name).str.replace_all(CURRENCY_SIGNS, "").str.replace(r"^\((.*)\)$", "-$1").str.replace("−", "-")
     both = text.str.contains(",", literal=True) & text.str.contains(".", literal=True)
     comma_last = text.str.contains(r",\d*$")
@@ -49,11 +56,19 @@ def odd_number(name: str) -> pl.Expr:
     return (pl.col(name) != "") & ~pl.col(name).str.contains(PLAIN_NUMBER)
 
 
-def moment(name: str, *, zone: str, day_first: bool) -> pl.Expr:
-    """Return a text column as UTC times. Those without a zone are read in ``zone``.
+def moment(texts: pl.Series, *, zone: str, day_first: bool) -> pl.Series:
+    """Return texts as UTC times. Those without a zone are read in ``zone``.
 
     An hour that the clock skipped is moved on by one hour; one that it repeated means the first.
     """
+    frame = texts.to_frame("text")
+    if texts.str.contains(PLAIN_TIME).all():
+        local = pl.col("text").str.to_datetime(ISO_FORMATS[0], time_unit="us", strict=False)
+        return frame.select(_placed(local, zone)).to_series()
+    return frame.select(_any_moment("text", zone=zone, day_first=day_first)).to_series()
+
+
+def _any_moment(name: str, *, zone: str, day_first: bool) -> pl.Expr:
     text = pl.col(name).str.replace(r"^(\d{4}-\d{2}-\d{2})T", "$1 ").str.replace(r" UTC$", "Z")
     zoned = text.str.replace(r"Z$", "+00:00").str.replace(r" ([+-]\d{2}:?\d{2})$", "$1")
     with_zone = pl.coalesce(

@@ -1,0 +1,139 @@
+"""The dry run of an upload: everything the import would do with each row, nothing saved."""
+
+import time
+from collections import Counter
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+from django.utils.timezone import now
+
+from behaviour.core.cleaning import Cleaned
+from behaviour.core.columns import PERSONAL, PRODUCTS, SHOPPERS
+from behaviour.core.parsing import Row
+from behaviour.importing import loader_for, refuse_taken_addresses
+from behaviour.models import Event, Product, Shopper, Upload
+from behaviour.rejects import RejectsFile
+from behaviour.tables import Table, clean, open_table, reading_of
+
+BATCH = 5000
+MOST_NAMES = 20
+State = Upload.State
+
+
+def check_upload(upload: Upload) -> Upload:
+    """Read the whole file and note what an import would load, pass over and refuse.
+
+    Raises
+    ------
+    TableError : the file is damaged.
+    """
+    started = time.monotonic()
+    report = _Report(upload)
+    reading = reading_of(upload)
+    loader = loader_for(upload, upload.kind)
+    with open_table(upload) as table:
+        rejects = RejectsFile(f"{upload.uuid}.csv.gz", table.header)
+        for chunk in table.chunks():
+            cleaned = clean(chunk.rows, table, reading)
+            refuse_taken_addresses(loader, cleaned)
+            rejects.add(cleaned.refused)
+            report.add(cleaned, table, n_rows=len(chunk.rows))
+            Upload.objects.filter(pk=upload.pk).update(heartbeat_at=now())
+    preview = report.finish() | {"seconds": round(time.monotonic() - started, 1)}
+    changes = {"state": State.CHECKED, "preview": preview, "rejects_file": rejects.path.name if rejects.size else ""}
+    Upload.objects.filter(pk=upload.pk, state=State.RECEIVED).update(**changes)
+    upload.refresh_from_db()
+    return upload
+
+
+class _Report:
+    """Counts over all chunks."""
+
+    def __init__(self, upload: Upload) -> None:
+        self._kind = upload.kind
+        self.counts: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.findings: Counter[str] = Counter()
+        self.kinds: Counter[str] = Counter()
+        self.unknown: Counter[str] = Counter()
+        self.examples: dict[str, str] = {}
+        self._period: list[str] = []
+        self._names: dict[str, list[pl.Series]] = {"user_id": [], "item_id": []}
+
+    def add(self, cleaned: Cleaned, table: Table, *, n_rows: int) -> None:
+        """Count one chunk."""
+        frame = cleaned.frame
+        known = self._known(frame)
+        self.counts.update(
+            rows=n_rows, rejected=len(cleaned.refused), fixed=cleaned.fixed, known=known,
+            repeated=cleaned.repeated, ready=len(frame) - known,
+        )  # fmt: skip
+        self.findings += cleaned.findings
+        for row, code in cleaned.refused:
+            self.reasons[code] += 1
+            self.examples.setdefault(code, _example(row, table, code))
+            if code == "unknown_event":
+                self.unknown[row.cells[table.match.columns["event"]].strip()[:60]] += 1
+        if "kind" in frame.columns and len(frame):
+            self.kinds.update(frame["kind"].to_list())
+            self._period += [str(frame["at"].min()), str(frame["at"].max())]
+        for name in self._names:
+            if name in frame.columns:
+                self._names[name].append(frame[name].unique())
+
+    def _known(self, frame: pl.DataFrame) -> int:
+        if "key" not in frame.columns:
+            return 0
+        keys = [UUID(bytes=key) for key in frame["key"]]
+        return Event.objects.filter(dedupe_key__in=keys).count()
+
+    def finish(self) -> dict[str, Any]:
+        """Return the counts as JSON values."""
+        return {
+            **{name: self.counts[name] for name in ("rows", "ready", "known", "repeated", "rejected", "fixed")},
+            "reasons": dict(self.reasons.most_common()),
+            "findings": dict(self.findings),
+            "examples": self.examples,
+            "kinds": dict(self.kinds.most_common()),
+            "unknown_events": dict(self.unknown.most_common(MOST_NAMES)),
+            "period": [min(self._period), max(self._period)] if self._period else [],
+            "new_shoppers": 0 if self._kind == PRODUCTS else self._new("user_id", Shopper, "external_id"),
+            "new_products": 0 if self._kind == SHOPPERS else self._new("item_id", Product, "sku"),
+        }
+
+    def _new(self, name: str, model: Any, field: str) -> int:
+        if not self._names[name]:
+            return 0
+        names = [text for text in pl.concat(self._names[name]).unique().to_list() if text]
+        there = sum(
+            model.objects.filter(**{f"{field}__in": names[start : start + BATCH]}).count()
+            for start in range(0, len(names), BATCH)
+        )
+        return len(names) - there
+
+
+# Reason -> the field whose cell shows it.
+SHOWN = {
+    "unknown_event": "event",
+    "time_unreadable": "timestamp",
+    "time_out_of_range": "timestamp",
+    "not_a_product": "item_id",
+    "return_not_a_product": "item_id",
+    "not_positive": "price",
+    "quantity_unreadable": "quantity",
+    "quantity_out_of_range": "quantity",
+    "price_unreadable": "price",
+    "price_out_of_range": "price",
+    "rating_unreadable": "rating",
+    "stock_unreadable": "stock",
+}
+
+
+def _example(row: Row, table: Table, code: str) -> str:
+    """Return line and cell of a refused row; cells that name a person are not kept."""
+    field = SHOWN.get(code, "")
+    at = table.match.columns.get(field)
+    if at is None or field in PERSONAL or len(row.cells) <= at:
+        return f"{row.line}"
+    return f"{row.line}: {table.header[at]} = “{row.cells[at][:40]}”"

@@ -1,0 +1,55 @@
+"""What the browser sends about an upload."""
+
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from behaviour.core.columns import FIELDS, KINDS, NEEDED, PERSONAL
+from behaviour.models import Event
+from behaviour.upload_words import FIELD_NAMES
+
+
+class UploadForm(forms.Form):
+    """One file."""
+
+    file = forms.FileField(
+        allow_empty_file=False,
+        error_messages={
+            "required": gettext_lazy("Choose a file first."),
+            "empty": gettext_lazy("The file is empty. Export it again and check that it holds rows."),
+        },
+    )
+
+
+def column_choices(kind: str) -> list[tuple[str, str]]:
+    """Return the fields that a column of this kind of file can be."""
+    return [(name, str(FIELD_NAMES[name])) for name in FIELDS[kind]]
+
+
+def event_choices() -> list[tuple[str, str]]:
+    """Return what an event name of the file can mean."""
+    uploaded = ("view", "favourite", "cart", "uncart", "purchase", "refund", "rating", "search", "signup")
+    return [(name, str(Event.Kind(name).label)) for name in uploaded]
+
+
+def tag_of(field: str, kind: str) -> str:
+    """Return the word beside a field: needed, encrypted, or nothing."""
+    if field in PERSONAL:
+        return _("Encrypted")
+    return _("Needed") if any(field in group for group in NEEDED[kind]) else ""
+
+
+def decisions(sent: QueryDict, header: list[str], kind: str) -> dict[str, Any]:
+    """Return the choices of the columns step; fields that no column was chosen for are left out on purpose."""
+    kind = sent.get("kind", kind) if sent.get("kind", kind) in KINDS else kind
+    columns: dict[str, str] = dict.fromkeys(FIELDS[kind], "")
+    for at, name in enumerate(header):
+        field = sent.get(f"column-{at}", "")
+        if field in columns and not columns[field]:
+            columns[field] = name
+    names, kinds = sent.getlist("event-name"), sent.getlist("event-kind")
+    events = {name: chosen for name, chosen in zip(names, kinds, strict=False) if chosen}
+    return {"kind": kind, "columns": columns, "events": events}
