@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html.entities import html5
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -25,6 +26,8 @@ MAX_MJML = 300_000
 MAX_LINK = 1000
 # The MJML library calls itself for each level: some ten thousand levels end the whole process.
 MAX_DEPTH = 100
+# Nobody reads more; a text full of faults must not become a page of megabytes.
+MAX_FAULTS = 20
 # Gmail cuts longer mails and hides what comes after, the unsubscribe link included.
 GMAIL_LIMIT = 102_000
 MAX_PICKS = 9
@@ -136,7 +139,7 @@ def _text_problems(variant: Variant) -> Iterator[Problem]:
 
 
 def _fault_sentences(source: str) -> Iterator[Problem]:
-    for fault in language.faults(source, FIELDS):
+    for fault in islice(language.faults(source, FIELDS), MAX_FAULTS):
         if not fault.name:
             text = _("These braces are no merge field. Write for example {{ first_name }} or {{ first_name|there }}.")
         elif fault.near:
@@ -150,7 +153,7 @@ def _fault_sentences(source: str) -> Iterator[Problem]:
 
 def _markup_problems(mjml: str) -> list[Problem]:
     """Check form, tags, fields and links; a broken form hides the rest, so it stands alone."""
-    if len(mjml) > MAX_MJML:
+    if max(len(mjml), len(expand(mjml))) > MAX_MJML:
         return [Problem(_("The MJML is longer than 300,000 characters. Make it shorter."))]
     reader = _Tags()
     broken = reader.read(_as_written(mjml))
@@ -165,8 +168,8 @@ def _markup_problems(mjml: str) -> list[Problem]:
         found.append(Problem(_("The attribute %(name)s is not allowed here. Remove it.") % {"name": name}, line=line))
     if not found:
         found += _render_problems(mjml)
-    found += [problem for link in reader.links for problem in _link_problems(link)]
-    return [*found, *_fault_sentences(mjml)]
+    found += islice((problem for link in reader.links for problem in _link_problems(link)), MAX_FAULTS)
+    return [*found, *_fault_sentences(mjml)][:MAX_FAULTS]
 
 
 def _link_problems(link: str) -> Iterator[Problem]:

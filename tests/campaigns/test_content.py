@@ -69,6 +69,18 @@ def test_tags_that_are_nested_too_deep_are_refused_before_they_end_the_process(d
     assert deep == ([2] if depth > 95 else [])
 
 
+@pytest.mark.parametrize(
+    "body", ["{{ nme }}" * 20_000, "{{" * 140_000, '<a href="x">y</a>' * 15_000, "<script/>" * 30_000]
+)
+def test_a_mail_full_of_faults_names_a_few(body):
+    assert len(problems(FRAME % f"<mj-text>{body}</mj-text>")) == content.MAX_FAULTS
+
+
+def test_a_mail_that_grows_too_long_by_its_picks_is_refused():
+    (problem,) = problems(f"<mjml><mj-body>{'<mai-picks />' * 1000}</mj-body></mjml>")
+    assert "300,000 characters" in problem.text
+
+
 def test_names_of_characters_are_known_and_stay_characters():
     html = content.compile_html(FRAME % "<mj-text>&nbsp;&eacute; &LT;b&GT; &AMP; &euro; &amp; &lt;</mj-text>")
     assert "\xa0é &lt;b&gt; &amp; € &amp; &lt;" in html
