@@ -97,6 +97,8 @@ def lift_by_week(weeks: list[Week], pooled: tuple[float, float, float] | None) -
         y_format=",.1f",
         dates=True,
     )
+    figure["layout"]["yaxis"]["tickformat"] = ",~r"
+    _keep_names_apart(figure)
     return Chart(
         id="lift-by-week",
         finding=_lift_finding(pooled),
@@ -116,6 +118,12 @@ def lift_by_week(weeks: list[Week], pooled: tuple[float, float, float] | None) -
         ],
         height=260,
     )
+
+
+def _keep_names_apart(figure: dict[str, Any]) -> None:
+    """Push the names at the ends of two lines away from each other, which may end at the same height."""
+    lower, upper = sorted(figure["layout"]["annotations"], key=lambda note: float(note["y"]))
+    lower["yshift"], upper["yshift"] = -7, 7
 
 
 def _thousand(share: float | None) -> float:

@@ -1,12 +1,15 @@
 """What every page shows around its content."""
 
+from datetime import datetime
 from typing import Any
 
 from django.core.cache import cache
+from django.db.models import Max
 from django.http import HttpRequest
 
 from behaviour.models import Event, Shop, Shopper
 from campaigns.models import Campaign
+from segments.models import Profile
 
 # The figures in the frame may be this old; a page that shows them exactly counts for itself.
 SECONDS = 5
@@ -21,10 +24,16 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 
 def figures() -> dict[str, Any]:
-    """Count what the frame shows; each count walks one index."""
+    """Count what the frame shows; each figure walks one index."""
     return {
         "n_shoppers": Shopper.objects.count(),
-        "data_up_to": Event.objects.order_by("-id").values_list("at", flat=True).first(),
+        "data_up_to": _data_up_to(),
         "n_running_campaigns": Campaign.objects.filter(state__in=RUNNING).count(),
         "has_demo": Shopper.objects.filter(demo=True).exists(),
     }
+
+
+def _data_up_to() -> datetime | None:
+    """Return the time of the newest event: what profiles know, or what came last while they are still being made."""
+    known = Profile.objects.aggregate(at=Max("last_event_at"))["at"]
+    return known or Event.objects.order_by("-id").values_list("at", flat=True).first()

@@ -22,6 +22,8 @@ LEFT_THE_HOUSE = (State.RUNNING, State.PAUSED, State.FINISHED, State.CANCELLED)
 COMING = (State.SCHEDULED, State.PLANNING, State.RUNNING, State.PAUSED)
 # Orders per week change slowly; counting them reads every order of twelve weeks.
 WEEKS_CACHED_SECONDS = 300
+# Of campaigns whose window is over; a late upload or refund shows after this time.
+LIFTS_CACHED_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def recent_lines(now: datetime) -> list[Line]:
 
 
 def with_figures(campaigns: list[Campaign]) -> list[Line]:
-    """Add counts and lift to campaigns; three queries, however many there are."""
+    """Add counts and lift to campaigns; a fixed number of queries, however many there are."""
     ids = [campaign.pk for campaign in campaigns]
     rows = (
         Message.objects.filter(campaign_id__in=ids)
@@ -94,7 +96,7 @@ def with_figures(campaigns: list[Campaign]) -> list[Line]:
         .annotate(**COUNTS, brought=Sum("revenue", filter=ORDERED))
     )
     counts: dict[int, dict[str, Any]] = {row["campaign_id"]: dict(row) for row in rows}
-    lifts = campaign_lifts(ids, timedelta(days=Shop.current().attribution_days)) if ids else {}
+    lifts = _lifts(campaigns, timedelta(days=Shop.current().attribution_days))
     return [
         Line(
             campaign,
@@ -106,9 +108,25 @@ def with_figures(campaigns: list[Campaign]) -> list[Line]:
     ]
 
 
+def _lifts(campaigns: list[Campaign], window: timedelta) -> dict[int, Lift]:
+    """Return each campaign's comparison; where all orders are in, it is remembered for some minutes."""
+    over = timezone.now() - window
+    keys = {f"analytics.lift.{one.pk}.{window.days}": one.pk for one in campaigns if one.send_at and one.send_at < over}
+    found = {keys[key]: lift for key, lift in cache.get_many(keys).items()}
+    missing = campaign_lifts([one.pk for one in campaigns if one.pk not in found], window)
+    cache.set_many({key: missing[pk] for key, pk in keys.items() if pk in missing}, LIFTS_CACHED_SECONDS)
+    return found | missing
+
+
 def period(lines: list[Line], end: datetime) -> Period:
     """Return the campaigns that left within the 28 days before ``end``."""
     return Period([line for line in lines if line.campaign.send_at and end - PERIOD <= line.campaign.send_at < end])
+
+
+def complete(lines: list[Line], shop: Shop, now: datetime) -> list[Line]:
+    """Return the campaigns of the last twelve weeks whose orders are all counted: younger ones would look weak."""
+    since, until = now - timedelta(weeks=N_WEEKS), now - timedelta(days=shop.attribution_days)
+    return [line for line in lines if line.campaign.send_at and since <= line.campaign.send_at <= until]
 
 
 def weeks(lines: list[Line], shop: Shop) -> list[Week]:

@@ -91,6 +91,12 @@ def messages_of(shopper: Shopper) -> "QuerySet[Message]":
     )
 
 
+def likes(profile: Profile | None) -> list[dict[str, Any]]:
+    """Return the favourite categories, each with the last part of its path as a short name."""
+    found = profile.categories if profile else []
+    return [{**one, "leaf": one["category"].rsplit(" > ", 1)[-1]} for one in found]
+
+
 def days_since(moment: datetime | None) -> int | None:
     """Return full days since a moment."""
     return (timezone.now() - moment).days if moment else None

@@ -8,6 +8,7 @@ import numpy as np
 from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import TruncMinute
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from analytics.core.lift import Estimate, Group, Lift, lift, mean_interval
 from analytics.core.rates import Rate, rate
@@ -53,6 +54,8 @@ COUNTS: dict[str, Any] = {
 RATE_BASES = {"delivered": "sent", "bounced": "sent"}
 # Rows of the tables of clicked products and links.
 TOP_CLICKED = 8
+# How many earlier campaigns say what is usual.
+N_USUAL = 5
 RATES = ("delivered", "bounced", "opened", "clicked", "ordered", "unsubscribed", "complained")
 
 
@@ -93,6 +96,8 @@ class Report:
     is_final: bool
     counts: dict[str, int]
     rates: dict[str, Rate]
+    # Of the campaigns just before, together.
+    usual_rates: dict[str, Rate]
     revenue: float
     revenue_per_message: Estimate | None
     lift: Lift
@@ -138,7 +143,8 @@ def campaign_report(campaign: Campaign, now: datetime | None = None) -> Report:
         counted_until=min(ends, now) if ends else None,
         is_final=bool(ends and ends <= now),
         counts=counts,
-        rates={name: rate(counts[name], counts[RATE_BASES.get(name, "delivered")]) for name in RATES},
+        rates=rates_of(counts),
+        usual_rates=rates_of(usual_counts(campaign)),
         revenue=float(totals["revenue"] or 0),
         revenue_per_message=_per_message(messages, counts["delivered"]),
         lift=campaign_lifts([campaign.pk], days)[campaign.pk],
@@ -157,41 +163,48 @@ def campaign_lifts(campaign_ids: list[int], window: timedelta) -> dict[int, Lift
 
     The window opens at the planned moment for both groups, so the time that sending takes favours neither.
     """
-    messages = Message.objects.filter(campaign_id__in=campaign_ids).filter(TREATED | CONTROL)
-    sizes = (
-        messages.order_by()
+    rows = (
+        Message.objects.filter(TREATED | CONTROL, campaign_id__in=campaign_ids)
+        .order_by()
         .values("campaign_id")
-        .annotate(treated=Count("pk", filter=TREATED), control=Count("pk", filter=CONTROL))
+        .annotate(treated=COUNTS["planned"], control=COUNTS["control"], first=Min("due_at"), last=Max("due_at"))
     )
-    size: dict[int, dict[str, Any]] = {row["campaign_id"]: dict(row) for row in sizes}
+    sizes: dict[int, Any] = {row["campaign_id"]: row for row in rows}
     bought: dict[tuple[int, bool], list[tuple[int, float]]] = {}
-    for row in _buyers(messages, window):
-        bought.setdefault((row["campaign_id"], row["state"] == State.CONTROL), []).append(
-            (row["n_orders"], float(row["spent"] or 0))
-        )
+    for pk, state, n_orders, spent in _buyers(list(sizes.values()), window):
+        bought.setdefault((pk, state == State.CONTROL), []).append((n_orders, float(spent or 0)))
 
     def group(pk: int, control: bool) -> Group:
-        rows = bought.get((pk, control), [])
-        n_shoppers = size.get(pk, {}).get("control" if control else "treated", 0)
-        return Group(
-            n_shoppers, len(rows), sum(n for n, _ in rows), np.array([spent for _, spent in rows], dtype=float)
-        )
+        found = bought.get((pk, control), [])
+        n_shoppers = sizes.get(pk, {}).get("control" if control else "treated", 0)
+        spent = np.array([amount for _n, amount in found], dtype=float)
+        return Group(n_shoppers, len(found), sum(n for n, _amount in found), spent)
 
     return {pk: lift(group(pk, False), group(pk, True)) for pk in campaign_ids}
 
 
-def _buyers(messages: "QuerySet[Message]", window: timedelta) -> Any:
-    """One row per message whose shopper ordered within the window after the planned moment."""
-    return (
-        messages.filter(
+def _buyers(sizes: list[dict[str, Any]], window: timedelta) -> Any:
+    """One row per message whose shopper ordered in the window: campaign, state, number of orders, what they cost.
+
+    Each campaign brings its own span of time as constants, so that the database reads the orders of those days and not
+    those of years; the parts are joined into one query.
+    """
+    parts = [
+        Message.objects.filter(
+            TREATED | CONTROL,
+            campaign_id=size["campaign_id"],
             shopper__events__kind=Event.Kind.PURCHASE,
-            shopper__events__at__gte=F("due_at"),
-            shopper__events__at__lt=F("due_at") + window,
+            shopper__events__at__range=(size["first"], size["last"] + window),
+            due_at__lte=F("shopper__events__at"),
+            due_at__gt=F("shopper__events__at") - window,
         )
         .order_by()
-        .values("pk", "campaign_id", "state")
+        .values("pk")
         .annotate(n_orders=Count("shopper__events__order_ref", distinct=True), spent=Sum("shopper__events__amount"))
-    )
+        .values_list("campaign_id", "state", "n_orders", "spent")
+        for size in sizes
+    ]
+    return parts[0].union(*parts[1:], all=True) if parts else []
 
 
 def _per_message(messages: "QuerySet[Message]", n_delivered: int) -> Estimate | None:
@@ -251,22 +264,41 @@ def _parts(messages: "QuerySet[Message]", key: str, label: str = "") -> list[Par
 
 def clicked_products(campaign: Campaign) -> list[Clicked]:
     """Return the products that were clicked, most shoppers first."""
-    return _clicked(campaign, "product__name", "product__image", of_products=True)
+    rows = _clicks(campaign, "product__name", of_products=True).values_list(
+        "product__name", "product__sku", "product__image", "shoppers", "n"
+    )
+    return [Clicked(name or sku, image or "", people, n) for name, sku, image, people, n in rows[:TOP_CLICKED]]
 
 
 def clicked_links(campaign: Campaign) -> list[Clicked]:
-    """Return the clicked links that lead to no product, most shoppers first."""
-    return _clicked(campaign, "link__label", "link__url", of_products=False)
-
-
-def _clicked(campaign: Campaign, label: str, other: str, *, of_products: bool) -> list[Clicked]:
-    rows = (
-        LinkClick.objects.filter(message__campaign=campaign, product__isnull=not of_products)
-        .values("product_id" if of_products else "link_id", label, other)
-        .annotate(shoppers=Count("message", distinct=True), n=Sum("n_clicks"))
-        .order_by("-shoppers", label)[:TOP_CLICKED]
+    """Return the clicked links that lead to no product, most shoppers first; a deleted product leaves its place."""
+    rows = _clicks(campaign, "link__number", of_products=False).values_list(
+        "link__label", "link__url", "link__pick", "shoppers", "n"
     )
     return [
-        Clicked(row[label] or row[other] or "", row[other] if of_products else "", row["shoppers"], row["n"])
-        for row in rows
+        Clicked(label or url or _("Pick %(place)s") % {"place": (pick or 0) + 1}, "", people, n)
+        for label, url, pick, people, n in rows[:TOP_CLICKED]
     ]
+
+
+def _clicks(campaign: Campaign, then_by: str, *, of_products: bool) -> "QuerySet[Any]":
+    return (
+        LinkClick.objects.filter(message__campaign=campaign, product__isnull=not of_products)
+        .values("product_id" if of_products else "link_id")
+        .annotate(shoppers=Count("message", distinct=True), n=Sum("n_clicks"))
+        .order_by("-shoppers", then_by)
+    )
+
+
+def usual_counts(campaign: Campaign) -> dict[str, int]:
+    """Add up the counts of the campaigns just before this one, to compare its rates with; all zero for the first."""
+    if campaign.send_at is None:
+        return dict.fromkeys(COUNTS, 0)
+    before = Campaign.objects.filter(state=Campaign.State.FINISHED, send_at__lt=campaign.send_at).order_by("-send_at")
+    ids = list(before.values_list("pk", flat=True)[:N_USUAL])
+    return Message.objects.filter(campaign_id__in=ids).aggregate(**COUNTS)
+
+
+def rates_of(counts: dict[str, int]) -> dict[str, Rate]:
+    """Return every rate on its base."""
+    return {name: rate(counts[name], counts[RATE_BASES.get(name, "delivered")]) for name in RATES}

@@ -19,7 +19,7 @@ FILTERS: dict[str, tuple[str, ...]] = {
     "views": (Kind.VIEW, Kind.SEARCH, Kind.FAVOURITE),
     "emails": MAILS,
 }
-PER_PAGE = 25
+PER_PAGE = 15
 # Products that an order is described by; the rest is counted.
 NAMED_PRODUCTS = 2
 

@@ -73,7 +73,9 @@ class Lift:
 
     @property
     def is_clear(self) -> bool:
-        """Say whether the interval leaves out "no difference"."""
+        """Say whether the interval leaves out "no difference": that of the ratio, which people are shown."""
+        if self.ratio:
+            return not self.ratio.low <= 1 <= self.ratio.high
         return self.difference is not None and not self.difference.low <= 0 <= self.difference.high
 
 

@@ -70,6 +70,7 @@ def _context(campaign: Campaign) -> dict[str, Any]:
         "stages": [{"part": part, "label": _stage(part.key)} for part in figures.stages],
         "stages_title": _stages_title(figures),
         "click_rate": figures.rates["clicked"].value or 0,
+        "click_axis": _click_axis(figures),
         "skipped": [(Message.Skip(reason).label if reason else NOTHING, n) for reason, n in figures.skipped.items()],
         "per_hour": figures.per_hour,
     }
@@ -109,16 +110,19 @@ def _thousand(group: Group) -> tuple[float, float, float]:
 
 
 def _cards(figures: Report) -> list[StatCard]:
-    counts, rates = figures.counts, figures.rates
+    counts, rates, usual = figures.counts, figures.rates, figures.usual_rates
     each = figures.revenue_per_message
     total = money(figures.revenue, figures.currency)
     return [
         rate_card(
-            _("Delivered"), rates["delivered"], range=_("%(count)s bounced") % {"count": count(counts["bounced"])}
+            _("Delivered"),
+            rates["delivered"],
+            before=usual["delivered"],
+            range=_("%(count)s bounced") % {"count": count(counts["bounced"])},
         ),
-        rate_card(_("Opened (people)"), rates["opened"]),
-        rate_card(_("Clicked"), rates["clicked"]),
-        rate_card(_("Ordered after a click"), rates["ordered"]),
+        rate_card(_("Opened (people)"), rates["opened"], before=usual["opened"]),
+        rate_card(_("Clicked"), rates["clicked"], before=usual["clicked"]),
+        rate_card(_("Ordered after a click"), rates["ordered"], before=usual["ordered"]),
         StatCard(
             _("Revenue per email"),
             price(each.value, figures.currency) if each else NOTHING,
@@ -131,6 +135,8 @@ def _cards(figures: Report) -> list[StatCard]:
         rate_card(
             _("Unsubscribed"),
             rates["unsubscribed"],
+            before=usual["unsubscribed"],
+            up_is_good=False,
             range=_("%(range)s, %(count)s complaints")
             % {"range": rate_range(rates["unsubscribed"]), "count": count(counts["complained"])},
         ),
@@ -174,6 +180,12 @@ def _clicked_title(figures: Report) -> str:
     if picks < MIN_EVENTS:
         return _("What they clicked")
     return _("Products earned %(share)s of clicks") % {"share": percent_whole(picks / everything)}
+
+
+def _click_axis(figures: Report) -> float:
+    """Return one end for all interval bars of the tables, so that they can be compared by eye."""
+    parts = [part.clicked for part in [*figures.stages, *figures.variants] if not part.clicked.too_early]
+    return max([one.high for one in parts if one.high], default=1.0) * 1.05
 
 
 def _stage(key: str) -> str:

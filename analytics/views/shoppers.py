@@ -92,6 +92,7 @@ def _page(
         "nav": "shoppers",
         "shopper": found,
         "profile": profile,
+        "likes": people.likes(profile),
         "days_since_order": people.days_since(profile.last_order_at) if profile else None,
         "standing": people.standing(found, shop),
         "messages_received": people.messages_of(found),

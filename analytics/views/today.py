@@ -1,9 +1,9 @@
 """Today: what changed, what to do next, what is on its way; and the welcome of an empty shop."""
 
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
@@ -13,7 +13,8 @@ from analytics.figures import StatCard, extra_revenue_card, rate_card, rate_text
 from analytics.overview import Line, Period
 from behaviour.models import Shop
 from campaigns.models import Campaign
-from mailai.accounts.roles import require_login
+from mailai.accounts.roles import UserRequest, require_login
+from mailai.ui.charts import Chart
 from mailai.ui.numbers import percent
 
 # A comparison over time needs two points.
@@ -22,7 +23,7 @@ NOON, EVENING = 12, 18
 
 
 @require_login
-def today(request: HttpRequest) -> HttpResponse:
+def today(request: UserRequest) -> HttpResponse:
     """Show the shop's day, or how to begin."""
     shop = Shop.current()
     steps = [vars(step) for step in guidance.setup_steps(request.user, shop)]
@@ -32,13 +33,14 @@ def today(request: HttpRequest) -> HttpResponse:
     return render(request, "analytics/today.html", {**context, **_figures(request, shop)})
 
 
-def _figures(request: HttpRequest, shop: Shop) -> dict[str, Any]:
+def _figures(request: UserRequest, shop: Shop) -> dict[str, Any]:
     now = overview.local_now(shop)
     lines = overview.recent_lines(now)
     coming = overview.coming()
     return {
         "now": now,
         "greeting": _greeting(now.hour),
+        "first_name": request.user.name.split(" ")[0],
         "coming": coming,
         "n_sending": sum(row["state"] == Campaign.State.RUNNING for row in coming),
         "n_attention": sum(row["state"] == Campaign.State.PAUSED for row in coming) + (guidance.n_in_doubt() > 0),
@@ -95,16 +97,13 @@ def _cards(now: Period, before: Period, shop: Shop) -> list[StatCard]:
     ]
 
 
-def _chart(lines: list[Line], shop: Shop, now: Any) -> Any:
-    weeks = overview.weeks([line for line in lines if _in_chart(line, now)], shop)
+def _chart(lines: list[Line], shop: Shop, now: datetime) -> Chart | None:
+    complete = overview.complete(lines, shop, now)
+    weeks = overview.weeks(complete, shop)
     if len(weeks) >= MIN_WEEKS:
-        return charts.lift_by_week(weeks, overview.pooled_lift(lines))
+        return charts.lift_by_week(weeks, overview.pooled_lift(complete))
     orders = overview.orders_per_week(shop, now)
     return charts.orders_by_week(orders) if orders else None
-
-
-def _in_chart(line: Line, now: Any) -> bool:
-    return bool(line.campaign.send_at and line.campaign.send_at >= now - timedelta(weeks=overview.N_WEEKS))
 
 
 def _recent(line: Line) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The figures of a report against a campaign that was counted by hand (conftest.counted)."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from typing import Any
@@ -11,8 +11,10 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from analytics import overview
 from analytics.exports import HEADER, figures, rows
 from analytics.queries import campaign_report
+from behaviour.models import Product
 from segments.models import Profile
 from tests.analytics.conftest import NOW, SENT_AT
 
@@ -141,3 +143,46 @@ def test_the_export_runs_no_formula(counted: Any) -> None:
     assert ("campaign", "name", "'=cmd()", None, None, None) in table
     assert ("counts", "delivered", 11, None, None, None) in table
     assert all(len(row) == len(HEADER) for row in table)
+
+
+def test_rates_are_set_beside_those_of_the_campaigns_before(
+    counted: Any, make_campaign: Any, make_message: Any
+) -> None:
+    assert campaign_report(counted, NOW).usual_rates["clicked"].n == 0
+    earlier = make_campaign(name="Before", send_at=SENT_AT - timedelta(days=9))
+    make_message(earlier, hours={"clicked": 1})
+    make_message(earlier)
+    make_message(make_campaign(name="After", send_at=SENT_AT + timedelta(days=1)))
+    usual = campaign_report(counted, NOW).usual_rates["clicked"]
+    assert (usual.k, usual.n) == (1, 2)
+
+
+def test_a_deleted_product_leaves_the_place_of_its_pick(counted: Any) -> None:
+    Product.objects.all().delete()
+    report = campaign_report(counted, NOW)
+    assert report.products == []
+    assert [one.label for one in report.links] == ["Shop", "Pick 1", "Pick 1"]
+
+
+def test_young_campaigns_stay_out_of_the_weekly_comparison(
+    shop: Any, make_campaign: Any, make_message: Any, make_event: Any
+) -> None:
+    for days in (20, 8, 3):
+        campaign = make_campaign(name=f"{days} days ago", send_at=NOW - timedelta(days=days))
+        buyer = make_message(campaign)
+        make_message(campaign, "control")
+        make_event(buyer.shopper, at=campaign.send_at + timedelta(hours=1), order_ref="o", amount=Decimal("5.00"))
+    lines = overview.complete(overview.recent_lines(NOW), shop, NOW)
+    weeks = overview.weeks(lines, shop)
+    assert [week.monday.isoformat() for week in weeks] == ["2026-11-02", "2026-11-16"]
+    assert [(week.treated.k, week.treated.n, week.control.n) for week in weeks] == [(1, 1, 1), (1, 1, 1)]
+
+
+def test_orders_per_week_count_each_order_once(shop: Any, make_shopper: Any, make_event: Any) -> None:
+    monday = datetime(2026, 11, 16, tzinfo=UTC)
+    shopper = make_shopper()
+    for ref, at in (("a", 1), ("a", 1), ("b", 160), ("c", 168)):
+        make_event(shopper, at=monday + timedelta(hours=at), order_ref=ref)
+    weeks = overview.orders_per_week(shop, NOW)
+    assert len(weeks) == overview.N_WEEKS
+    assert weeks[-1] == (monday.date(), 2)
