@@ -114,7 +114,8 @@ def _encoding(head: bytes) -> str:
     for mark, name in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if head.startswith(mark):
             return name
-    if head[1:2000:2].count(0) > 0.4 * len(head[1:2000:2]) > 0:
+    even, odd = head[:2000:2], head[1:2000:2]
+    if odd.count(0) > 0.4 * len(odd) > 0 and not even.count(0):
         return "utf-16-le"
     if sum(byte < 9 or 13 < byte < 27 for byte in head[:4000]) > len(head[:4000]) / 100:
         raise TableError("not_text")

@@ -1,0 +1,131 @@
+"""The wizard as a browser walks through it."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from behaviour.models import Event, Upload
+
+SLICE = Path(__file__).parent.parent / "data" / "online_retail_slice.csv.gz"
+pytestmark = pytest.mark.django_db(transaction=True)
+EVENTS = b"user_id,item_id,event,timestamp\n1,A,view,2026-01-01\n1,A,zap,2026-01-01\n"
+
+
+def send(client: Any, data: bytes, name: str = "events.csv") -> Any:
+    return client.post(reverse("behaviour:import_new"), {"file": SimpleUploadedFile(name, data)})
+
+
+def test_a_known_layout_goes_straight_to_the_check_and_is_imported(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    answer = send(client, SLICE.read_bytes(), "orders.csv.gz")
+    upload = Upload.objects.get()
+    check = reverse("behaviour:import_check", args=[upload.uuid])
+    assert answer.url == check
+    page = client.get(check).content.decode()
+    assert "2,077 of 3,000 rows are ready" in page
+    assert "The shopper is missing" in page
+    assert client.get(reverse("behaviour:import_rejects", args=[upload.uuid])).status_code == 200
+    run = client.post(check).url
+    assert run == reverse("behaviour:import_run", args=[upload.uuid])
+    assert "2,077 rows loaded" in client.get(run).content.decode()
+    assert "every 2s" not in client.get(run, headers={"HX-Request": "true"}).content.decode()
+    rejects = b"".join(client.get(reverse("behaviour:import_rejects", args=[upload.uuid])).streaming_content)
+    assert len(gzip.decompress(rejects).splitlines()) == 1 + 911
+    assert client.post(reverse("behaviour:import_undo", args=[upload.uuid])).url == run
+    assert not Event.objects.exists()
+    assert client.post(check).url == run
+
+
+def test_strange_columns_are_matched_by_hand(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    answer = send(client, b"who,sku,did,time,src\n1,A,zap,2026-01-01,ads\n")
+    upload = Upload.objects.get()
+    columns = reverse("behaviour:import_columns", args=[upload.uuid])
+    assert answer.url == columns
+    page = client.get(columns).content.decode()
+    assert "Choose, or leave out" in page
+    refused = client.post(columns, {"kind": "events", "column-1": "item_id"})
+    assert refused.status_code == 422
+    assert "No column was recognised for: Shopper ID" in refused.content.decode()
+    chosen = {"column-0": "user_id", "column-1": "item_id", "column-2": "event", "column-3": "timestamp"}
+    assert client.post(columns, {"kind": "events", **chosen}).status_code == 302
+    check = client.get(reverse("behaviour:import_check", args=[upload.uuid])).content.decode()
+    assert "Say what it means" in check
+    assert "zap" in client.get(columns).content.decode()
+    client.post(columns, {"kind": "events", **chosen, "event-name": "zap", "event-kind": "cart"})
+    client.post(reverse("behaviour:import_check", args=[upload.uuid]))
+    assert Event.objects.get().kind == "cart"
+
+
+def test_personal_values_are_masked_in_the_columns_step(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    send(client, b"user_id,email,colour\n1,elena@mail.example,red\n")
+    page = client.get(reverse("behaviour:import_columns", args=[Upload.objects.get().uuid])).content.decode()
+    assert "elena@" not in page
+    assert "e••••@mail.example" in page
+
+
+@pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), b"user_id,item_id\n"])
+def test_a_bad_file_gives_a_sentence(client_for: Any, admin: Any, data: bytes) -> None:
+    answer = send(client_for(admin), data, "bad.csv")
+    assert answer.status_code == 422
+    assert "This file can&#x27;t be used." in answer.content.decode()
+    assert not Upload.objects.exists()
+
+
+def test_a_file_can_be_dropped_again(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    send(client, EVENTS)
+    upload = Upload.objects.get()
+    client.post(reverse("behaviour:import_cancel", args=[upload.uuid]))
+    upload.refresh_from_db()
+    assert upload.state == Upload.State.CANCELLED
+    page = client.get(reverse("behaviour:import_check", args=[upload.uuid]), follow=True)
+    assert "This upload was cancelled" in page.content.decode()
+
+
+def test_templates_are_recognised_when_they_come_back(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    for kind in ("events", "products", "shoppers"):
+        text = client.get(reverse("behaviour:import_template", args=[kind])).content
+        answer = send(client, text, f"{kind}.csv")
+        upload = Upload.objects.first()
+        assert upload is not None
+        assert (upload.kind, answer.url) == (kind, reverse("behaviour:import_check", args=[upload.uuid]))
+        assert upload.preview["rejected"] == 0
+    assert client.get(reverse("behaviour:import_template", args=["nothing"])).status_code == 404
+
+
+def test_only_admins_see_uploads(client_for: Any, admin: Any, marketer: Any, manager: Any, stranger: Any) -> None:
+    send(client_for(admin), EVENTS)
+    uuid = Upload.objects.get().uuid
+    pages = [
+        reverse("behaviour:imports"),
+        reverse("behaviour:import_new"),
+        reverse("behaviour:import_template", args=["events"]),
+    ]
+    pages += [reverse(f"behaviour:import_{name}", args=[uuid]) for name in ("columns", "check", "run", "rejects")]
+    for page in pages:
+        for user in (marketer, manager, stranger):
+            assert client_for(user).get(page).status_code == 403
+    for name in ("undo", "cancel"):
+        address = reverse(f"behaviour:import_{name}", args=[uuid])
+        assert client_for(marketer).post(address).status_code == 403
+        assert client_for(admin).get(address).status_code == 405
+
+
+def test_the_list_asks_the_same_queries_for_any_number(
+    client_for: Any, admin: Any, django_assert_max_num_queries: Any
+) -> None:
+    client, counts = client_for(admin), []
+    for n in (3, 20):
+        Upload.objects.bulk_create(Upload(filename=f"{i}.csv", state="done", kind="events") for i in range(n))
+        client.get(reverse("behaviour:imports"))
+        with django_assert_max_num_queries(30) as asked:
+            client.get(reverse("behaviour:imports"))
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
