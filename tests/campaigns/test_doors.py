@@ -8,8 +8,8 @@ import pytest
 from django.core.management import call_command
 
 from behaviour.models import Event, Shop
-from campaigns import addresses, planning, tasks, tracking
-from campaigns.models import Campaign, InboxMail, Message, TrackedLink
+from campaigns import addresses, delivery, planning, tasks, tracking
+from campaigns.models import Campaign, InboxMail, Message, Sender, TrackedLink
 from campaigns.state import campaign_state
 
 SPEC = {
@@ -98,6 +98,16 @@ def test_a_cancelled_campaign_can_not_be_planned(ready):
     assert "can't be planned" in answer["error"]
 
 
+def test_an_unreachable_server_ends_the_command_with_what_to_check(shoppers, make_campaign, monkeypatch):
+    monkeypatch.setattr(delivery, "CONNECT_TRIES", 1)
+    sender = Sender.objects.create(name="R", kind="smtp", from_email="a@b.example", host="127.0.0.1", port=1)
+    campaign = make_campaign(sender)
+    code, answer = run("send_campaign", campaign.pk)
+    assert code == 1
+    assert "127.0.0.1:1 does not answer" in answer["error"]
+    assert run("campaign_state", campaign.pk)[1]["queued"] == 8
+
+
 # --- the state
 
 
@@ -139,6 +149,36 @@ def test_sweeping_twice_plans_once_and_queues_the_sending_each_time(ready, queue
     assert queued == [ready.pk, ready.pk]
     assert Message.objects.count() == 8
     assert not InboxMail.objects.exists()
+
+
+def test_what_became_wrong_since_the_schedule_sends_the_campaign_back_to_draft(ready, queued):
+    planning.schedule(ready, send_at=datetime.now(UTC) - timedelta(seconds=1))
+    Shop.objects.update(postal_address="")
+    tasks.sweep()
+    tasks.sweep()
+    ready.refresh_from_db()
+    assert ready.state == "draft"
+    assert "postal address" in ready.pause_reason
+    assert not Message.objects.exists()
+
+
+def test_a_plan_that_was_killed_half_way_goes_on_with_the_same_decisions(ready, queued):
+    Campaign.objects.update(control_share=0.4)
+    planning.plan_campaign(ready.pk)
+    whole = dict(Message.objects.values_list("shopper", "draw"))
+    Message.objects.filter(pk__in=Message.objects.order_by("pk").values("pk")[4:]).delete()
+    kept = set(Message.objects.values_list("uuid", flat=True))
+    long_ago = datetime.now(UTC) - timedelta(minutes=2)
+    Campaign.objects.update(state="planning", planned_at=None, updated_at=datetime.now(UTC))
+    tasks.sweep()
+    assert Message.objects.count() == 4
+    Campaign.objects.update(updated_at=long_ago)
+    tasks.sweep()
+    assert dict(Message.objects.values_list("shopper", "draw")) == whole
+    assert kept <= set(Message.objects.values_list("uuid", flat=True))
+    assert TrackedLink.objects.count() == len(set(TrackedLink.objects.values_list("number")))
+    ready.refresh_from_db()
+    assert ready.state == "running"
 
 
 def test_planning_twice_plans_and_queues_once(ready, queued):
