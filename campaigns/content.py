@@ -187,7 +187,7 @@ def _link_problems(link: str) -> Iterator[Problem]:
 
 def _render_problems(mjml: str) -> list[Problem]:
     try:
-        mrml.to_html(expand(mjml))
+        to_html(expand(mjml))
     except OSError as error:
         return [Problem(_("The MJML can't be turned into an email: %(reason)s.") % {"reason": error})]
     return []
@@ -239,9 +239,14 @@ class _Tags:
         raise ValueError("doctype")
 
 
+def to_html(mjml: str) -> str:
+    """Return the HTML of plain MJML; no fonts are fetched, or each reader's mail program would call their host."""
+    return str(mrml.to_html(mjml, None, mrml.RenderOptions(fonts={})).content)
+
+
 def compile_html(mjml: str, preheader: str = "") -> str:
     """Return the HTML of a checked mail, merge fields still in it, with preheader and pixel."""
-    source = str(mrml.to_html(expand(mjml)).content)
+    source = to_html(expand(mjml))
     hidden = HIDDEN % _escaped_literals(preheader) if preheader else ""
     body = source.index(">", source.index("<body")) + 1
     source = source[:body] + hidden + source[body:]

@@ -90,6 +90,16 @@ def test_a_preview_counts_nothing_and_tracks_nothing(desk, ready):
     assert ready.messages.count() == 0
 
 
+@pytest.mark.parametrize("font", ["", "font-family='Roboto'"])
+def test_a_mail_fetches_no_fonts_from_other_hosts(frames, inbox, shoppers, make_campaign, font):
+    mjml = PIECE.replace("<mj-text>", f"<mj-text {font}>") % "Hi"
+    for answer in frames(make_campaign(inbox, mjml=mjml)):
+        html = answer.content.decode()
+        assert "Hi" in html
+        assert "googleapis" not in html
+        assert "<link" not in html
+
+
 def test_our_own_pages_allow_no_inline_script(desk, ready):
     page = desk.get(reverse("campaigns:content", args=[ready.uuid]))
     policy = page["Content-Security-Policy"]
