@@ -246,7 +246,7 @@ def _parts(messages: "QuerySet[Message]", key: str, label: str = "") -> list[Par
             **{name: COUNTS[name] for name in ("delivered", "opened", "clicked", "ordered")},
             brought=Sum("revenue", filter=ORDERED),
         )
-        .order_by("-brought", "-delivered")
+        .order_by(F("brought").desc(nulls_last=True), "-delivered")
     )
     return [
         Part(
