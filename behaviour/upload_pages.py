@@ -92,9 +92,8 @@ def columns_context(upload: Upload) -> dict[str, Any]:
 
 def _samples(cells: list[str], field: str) -> str:
     seen = list(dict.fromkeys(cell.strip()[:40] for cell in cells if cell.strip()))[:3]
-    if field in PERSONAL:
-        seen = [masked(cell) for cell in seen]
-    return " · ".join(seen)
+    # An address is masked in any column, named or not.
+    return " · ".join(masked(cell) if field in PERSONAL or "@" in cell else cell for cell in seen)
 
 
 def _event_names(upload: Upload) -> list[dict[str, str]]:
@@ -132,7 +131,11 @@ def check_context(upload: Upload) -> dict[str, Any]:
     kinds = [(Event.Kind(kind).label, n) for kind, n in preview["kinds"].items()]
     unchanged_known = upload.kind in (SHOPPERS, PRODUCTS)
     return {
-        "preview": preview | {"passed": preview["known"] + preview["repeated"]},
+        "preview": preview
+        | {
+            "passed": preview["known"] + preview["repeated"],
+            "share": preview["ready"] / preview["rows"] if preview["rows"] else 0,
+        },
         "period": [datetime.fromisoformat(text) for text in preview["period"]],
         "findings": findings,
         "kinds": kinds,
