@@ -250,3 +250,10 @@ def test_an_erased_identity_leaves_a_page_without_a_mask(elena: Any, marketer: A
     html = client_for(marketer).get(reverse("analytics:shopper", args=[elena.pseudonym])).content.decode()
     assert "No personal data stored" in html
     assert Shopper.objects.filter(pk=elena.pk).exists()
+
+
+def test_the_filters_of_the_timeline_lead_away_from_the_revealed_page(
+    elena: Any, marketer: Any, client_for: Any
+) -> None:
+    shown = client_for(marketer).post(reverse("analytics:reveal", args=[elena.pseudonym]), {"reason": "She called"})
+    assert f'href="{reverse("analytics:shopper", args=[elena.pseudonym])}?kind=orders"' in shown.content.decode()
