@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -57,7 +58,7 @@ def _claim(upload_id: int) -> bool:
     """Take the upload if it waits, or if the run that has it is dead."""
     moment = now()
     upload = Upload.objects.get(pk=upload_id)
-    changes = {"heartbeat_at": moment, "started_at": upload.started_at or moment, "error": ""}
+    changes: dict[str, Any] = {"heartbeat_at": moment, "started_at": upload.started_at or moment, "error": ""}
     if claim_one(upload, from_status=State.QUEUED, to_status=State.IMPORTING, **changes):
         return True
     dead = Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lt=moment - DEAD_AFTER)

@@ -3,7 +3,7 @@
 import logging
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -45,7 +45,7 @@ def import_new(request: UserRequest) -> HttpResponse:
             form.add_error("file", str(error))
         else:
             return _after_receiving(upload)
-    errors = form.errors.get("file", []) if request.method == "POST" else []
+    errors: list[str] = list(form.errors.get("file", [])) if request.method == "POST" else []
     context = {
         "nav": "data",
         "errors": errors,
@@ -124,6 +124,10 @@ def import_check(request: UserRequest, uuid: str) -> HttpResponse:
             return redirect("behaviour:import_check", upload.uuid)
         tasks.import_upload.delay_on_commit(upload.pk)
         return redirect("behaviour:import_run", upload.uuid)
+    if request.headers.get("HX-Request"):
+        # The waiting page asks; it is loaded anew, bar and all, once the check is done.
+        done = upload.state == State.CHECKED
+        return HttpResponse(status=200 if done else 204, headers={"HX-Refresh": "true"} if done else {})
     context = {"nav": "data", "upload": upload, "steps": upload_pages.steps(upload, "check")}
     if upload.state == State.CHECKED:
         context |= upload_pages.check_context(upload)
@@ -142,14 +146,16 @@ def import_run(request: UserRequest, uuid: str) -> HttpResponse:
 
 
 @require_role(ADMIN)
-def import_rejects(request: UserRequest, uuid: str) -> FileResponse:
+def import_rejects(request: UserRequest, uuid: str) -> HttpResponse:
     """Send the refused rows."""
     upload = get_object_or_404(Upload, uuid=uuid)
     path = path_of(upload.rejects_file) if upload.rejects_file else None
     if path is None or not path.exists():
         raise Http404
     name = f"refused-{upload.pk}.csv.gz"
-    return FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type="application/gzip")
+    answer = HttpResponse(path.read_bytes(), content_type="application/gzip")
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
 
 
 @require_role(ADMIN)

@@ -172,7 +172,7 @@ def cancel_upload(upload: Upload, by: Any = None) -> None:
     raise StateError(_("This upload can't be cancelled any more. Undo it instead."))
 
 
-def undo_upload(upload: Upload, by: Any = None) -> dict[str, int]:
+def undo_upload(upload: Upload, by: Any = None) -> dict[str, Any]:
     """Take out what the file brought: its events, and shoppers, products and permissions that stand on nothing else.
 
     A running import stops at its next chunk. Run again after a kill, it goes on.
@@ -186,7 +186,7 @@ def undo_upload(upload: Upload, by: Any = None) -> dict[str, int]:
         _only(upload, State.QUEUED, State.IMPORTING, State.DONE, State.FAILED)
         if claim(Upload.objects.filter(pk=upload.pk), from_status=upload.state, to_status=State.UNDONE) != 1:
             raise StateError(_("The upload changes right now. Try again in a moment."))
-    removed = {
+    removed: dict[str, Any] = {
         "events_removed": _delete(Event.objects.filter(upload=upload)),
         "permissions_removed": _undo_permissions(upload),
         "shoppers_removed": _delete(_unused_shoppers(upload)),

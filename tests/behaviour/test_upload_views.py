@@ -8,6 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from behaviour import tasks, upload_views
 from behaviour.models import Event, Upload
 
 SLICE = Path(__file__).parent.parent / "data" / "online_retail_slice.csv.gz"
@@ -33,11 +34,26 @@ def test_a_known_layout_goes_straight_to_the_check_and_is_imported(client_for: A
     assert run == reverse("behaviour:import_run", args=[upload.uuid])
     assert "2,077 rows loaded" in client.get(run).content.decode()
     assert "every 2s" not in client.get(run, headers={"HX-Request": "true"}).content.decode()
-    rejects = b"".join(client.get(reverse("behaviour:import_rejects", args=[upload.uuid])).streaming_content)
+    rejects = client.get(reverse("behaviour:import_rejects", args=[upload.uuid])).content
     assert len(gzip.decompress(rejects).splitlines()) == 1 + 911
     assert client.post(reverse("behaviour:import_undo", args=[upload.uuid])).url == run
     assert not Event.objects.exists()
     assert client.post(check).url == run
+
+
+def test_a_large_file_is_checked_by_a_worker(client_for: Any, admin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = client_for(admin)
+    asked: list[int] = []
+    monkeypatch.setattr(upload_views, "CHECK_AT_ONCE", 10)
+    monkeypatch.setattr(tasks.check_upload, "delay_on_commit", asked.append)
+    check = send(client, EVENTS).url
+    page = client.get(check).content.decode()
+    assert "Reading the file" in page
+    assert "every 2s" in page
+    assert client.get(check, headers={"HX-Request": "true"}).status_code == 204
+    tasks.check_upload(asked[0])
+    assert client.get(check, headers={"HX-Request": "true"}).headers["HX-Refresh"] == "true"
+    assert "1 of 2 rows is ready" in client.get(check).content.decode()
 
 
 def test_strange_columns_are_matched_by_hand(client_for: Any, admin: Any) -> None:
