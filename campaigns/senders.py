@@ -49,7 +49,7 @@ def open_connection(sender: Sender) -> Any:
             _("The mail server %(server)s refuses the login. Check user name and password under Sending.")
             % {"server": sender.host}
         ) from None
-    except ssl.SSLError:
+    except (ssl.SSLError, smtplib.SMTPNotSupportedError):
         raise DeliveryError(
             _("The mail server %(server)s offers no safe connection on port %(port)s. Check port and security.")
             % {"server": sender.host, "port": sender.port}

@@ -1,14 +1,18 @@
 """The doors of the house: commands answer in JSON and refuse in a sentence; each task can run twice."""
 
 import json
+import socket
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
+from aiosmtpd.smtp import AuthResult
 from django.core.management import call_command
 
 from behaviour.models import Event, Shop
-from campaigns import addresses, delivery, planning, tasks, tracking
+from campaigns import addresses, delivery, planning, senders, tasks, tracking
 from campaigns.models import Campaign, InboxMail, Message, Sender, TrackedLink
 from campaigns.state import campaign_state
 
@@ -106,6 +110,43 @@ def test_an_unreachable_server_ends_the_command_with_what_to_check(shoppers, mak
     assert code == 1
     assert "127.0.0.1:1 does not answer" in answer["error"]
     assert run("campaign_state", campaign.pk)[1]["queued"] == 8
+
+
+# --- senders
+
+
+@pytest.fixture
+def refusing_server():
+    """A mail server that knows nobody's password."""
+
+    def refuse(*_login):
+        return AuthResult(success=False, handled=False)
+
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    controller = Controller(
+        Sink(), hostname="127.0.0.1", port=port, authenticator=refuse, auth_require_tls=False, auth_required=True
+    )
+    controller.start()
+    yield controller
+    controller.stop()
+
+
+@pytest.mark.parametrize(
+    ("security", "words"),
+    [("none", "refuses the login"), ("tls", "offers no safe connection"), ("starttls", "offers no safe connection")],
+)
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")
+def test_a_refused_connection_says_what_to_check(db, refusing_server, security, words):
+    sender = Sender.objects.create(
+        name="R", kind="smtp", from_email="a@b.example", host="127.0.0.1", port=refusing_server.port,
+        username="me", password="wrong", security=security,
+    )  # fmt: skip
+    assert words in senders.check_sender(sender)
+    sender.refresh_from_db()
+    assert words in sender.last_error
+    assert sender.checked_at is not None
+    assert "wrong" not in sender.last_error
 
 
 # --- the state
