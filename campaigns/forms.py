@@ -60,7 +60,10 @@ def _checked(text: str) -> str:
 class TimingForm(forms.Form):
     """Step 4. Times are the shop's local times."""
 
-    sender = forms.ModelChoiceField(label=_("Sender"), queryset=Sender.objects.order_by("-is_default", "name"))
+    sender = forms.ModelChoiceField(
+        label=_("Sender"), queryset=Sender.objects.order_by("-is_default", "name"),
+        error_messages={"required": _("Choose who it is from. An admin adds connections under Admin, Sending.")},
+    )  # fmt: skip
     when = forms.ChoiceField(choices=[("now", _("As soon as I release it")), ("at", _("At a set time"))])
     date = forms.DateField(label=_("Day"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
     time = forms.TimeField(label=_("Time"), required=False, widget=forms.TimeInput(attrs={"type": "time"}))

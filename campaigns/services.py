@@ -16,14 +16,16 @@ from segments.models import Segment
 LABELS = "ABC"
 
 
+@transaction.atomic
 def draft_of(campaign: Campaign) -> Campaign:
-    """Return the campaign if it can still be changed.
+    """Return the campaign if it can still be changed; in a transaction it stays so, since its row is locked.
 
     Raises
     ------
     StateError : it is scheduled, running or over.
     """
-    if campaign.state != Campaign.State.DRAFT:
+    row = Campaign.objects.select_for_update().filter(pk=campaign.pk, state=Campaign.State.DRAFT)
+    if not row.values_list("pk", flat=True).first():
         raise StateError(_("This campaign is not a draft any more, so it can't be changed."))
     return campaign
 

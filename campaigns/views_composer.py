@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from behaviour.models import Shop
@@ -272,8 +273,7 @@ def timing(request: UserRequest, uuid: UUID) -> HttpResponse:
     context = {
         "form": form,
         "zone": zone.key,
-        "senders": Sender.objects.count(),
-        "now": timezone.now().astimezone(zone),
+        "has_sender": Sender.objects.exists(),
     }
     return _page(request, "timing", campaign, 422 if form.errors else 200, **context)
 
@@ -305,20 +305,28 @@ def review(request: UserRequest, uuid: UUID, form: TestMailForm | None = None, s
     return _page(request, "review", campaign, status, **context)
 
 
+def _tests_text(n: int, address: str) -> str:
+    text = ngettext(
+        "A test is on its way to %(address)s.", "%(n)s tests, one a subject, are on their way to %(address)s.", n
+    )
+    return text % {"n": n, "address": address}
+
+
 @require_role(MARKETER)
 @require_POST
 def send_test(request: UserRequest, uuid: UUID) -> HttpResponse:
-    """Send one mail to a colleague."""
+    """Send a mail with each subject to a colleague."""
     campaign, form = _draft(uuid), TestMailForm(request.POST)
     if not form.is_valid():
         return review(request, uuid, form=form, status=422)
-    found, variant = queries.sample(campaign, 0), campaign.variants.first()
+    found, variants = queries.sample(campaign, 0), list(campaign.variants.all())
     faults = checks.content_faults(campaign)
     try:
-        if faults or found is None or variant is None:
+        if faults or found is None or not variants:
             raise InputError(faults[0].text if faults else _("There is no shopper to render it for."))
-        delivery.send_test(campaign, variant, found.shopper, to=form.cleaned_data["to"], by=request.user)
-        messages.success(request, _("A test is on its way to %(address)s.") % {"address": form.cleaned_data["to"]})
+        for variant in variants:
+            delivery.send_test(campaign, variant, found.shopper, to=form.cleaned_data["to"], by=request.user)
+        messages.success(request, _tests_text(len(variants), form.cleaned_data["to"]))
     except (DeliveryError, InputError) as error:
         messages.error(request, str(error))
     return redirect("campaigns:review", uuid)

@@ -6,9 +6,10 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns import content, planning
+from campaigns import content, planning, services
 from campaigns.models import Campaign, InboxMail, Message, Sender
 from mailai.accounts.models import AuditEntry
+from mailai.errors import InputError, StateError
 
 
 def door_of(campaign, name):
@@ -132,6 +133,43 @@ def test_a_mail_server_that_is_back_lets_the_campaign_go(release, desk, ready, i
     desk.post(door_of(ready, "timing"), {"sender": inbox.pk, "when": "now"})
     release(ready)
     assert ready.state == "finished"
+
+
+def test_a_campaign_that_could_not_be_planned_says_why_it_did_not_leave(desk, ready, shop):
+    planning.schedule(ready, send_at=timezone.now())
+    shop.postal_address = ""
+    shop.save()
+    with pytest.raises(InputError):
+        planning.plan_campaign(ready.pk)
+    for page in (door_of(ready, "review"), reverse("campaigns:list")):
+        assert "needs the shop&#x27;s postal address" in desk.get(page).content.decode()
+
+
+def test_a_change_that_overtakes_the_release_is_refused(ready, marketer):
+    stale = Campaign.objects.get(pk=ready.pk)
+    planning.schedule(ready, send_at=timezone.now())
+    with pytest.raises(StateError):
+        services.set_content(stale, "<mjml></mjml>", by=marketer)
+    with pytest.raises(StateError):
+        services.set_subjects(stale, [{"subject": "Late", "preheader": ""}], by=marketer)
+    assert ready.variants.get().subject.endswith("look")
+
+
+def test_a_test_goes_out_with_each_subject(desk, ready):
+    rows = {"form-TOTAL_FORMS": "2", "form-INITIAL_FORMS": "0", "form-0-subject": "One", "form-1-subject": "Two"}
+    desk.post(door_of(ready, "subject"), rows)
+    page = desk.post(door_of(ready, "test"), {"to": "me@shop.example"}, follow=True).content.decode()
+    assert "2 tests, one a subject, are on their way to me@shop.example" in page
+    inbox = desk.get(reverse("campaigns:inbox")).content.decode()
+    assert "[Test] One" in inbox
+    assert "[Test] Two" in inbox
+
+
+def test_without_any_connection_the_timing_says_who_adds_one(desk, shoppers, make_campaign):
+    campaign = make_campaign(None)
+    assert "An admin adds one under Admin, Sending" in desk.get(door_of(campaign, "timing")).content.decode()
+    answer = desk.post(door_of(campaign, "timing"), {"sender": "", "when": "now"})
+    assert "Choose who it is from" in answer.content.decode()
 
 
 def test_everything_somebody_does_stands_in_the_audit_log(release, desk, ready, marketer, inbox):
