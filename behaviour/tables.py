@@ -19,6 +19,8 @@ from behaviour.models import Shop, Upload
 SIZE, MOST = 4000, 5000
 SAMPLE_ROWS = 20_000
 READ_BYTES = 1 << 20
+# Bytes without a line break, and bytes in all, above which a file is no table but a bomb.
+LONGEST_LINE, LARGEST_UNPACKED = 2 << 20, 20_000_000_000
 
 
 @dataclass(frozen=True)
@@ -68,17 +70,23 @@ def open_table(upload: Upload) -> Iterator[Table]:
 
 
 def read_through(upload: Upload) -> None:
-    """Read the file to its end, so that a damaged one is refused before anything is loaded.
+    """Read the file to its end, so that a damaged or endless one is refused before anything is loaded.
 
     Raises
     ------
-    TableError : damaged, or cut off.
+    TableError : damaged, cut off, or without line breaks; far too large when unpacked.
     """
+    size = unbroken = 0
     with stored_file(upload).open("rb") as file:
         try:
             text = parsing.unpacked(file)
-            while text.read(READ_BYTES):
-                pass
+            while block := text.read(READ_BYTES):
+                size += len(block)
+                unbroken = 0 if b"\n" in block or b"\r" in block else unbroken + len(block)
+                if unbroken > LONGEST_LINE:
+                    raise TableError("endless_line")
+                if size > LARGEST_UNPACKED:
+                    raise TableError("too_large_unpacked")
         except parsing.DAMAGE as error:
             raise TableError("damaged") from error
 
@@ -86,7 +94,7 @@ def read_through(upload: Upload) -> None:
 def first_rows(upload: Upload, n: int = SAMPLE_ROWS) -> list[Row]:
     """Return the first rows below the header."""
     with open_table(upload) as table:
-        return [row for row, _number in zip(table.rows, range(n), strict=False)]
+        return parsing.sample(table.rows, n)
 
 
 def reading_of(upload: Upload) -> Reading:

@@ -69,6 +69,8 @@ PROBLEMS = {
     "no_rows": _("The file has a header but no rows. Export it again and check that it holds rows."),
     "too_many_columns": _("The file has more than 500 columns. Export only the columns that MailAI reads."),
     "too_large": _("The file is larger than 2 GB. Split it into several files."),
+    "too_large_unpacked": _("The file unpacks to more than 20 GB. Split it into several files."),
+    "endless_line": _("The file has a line of more than 2 MB. Export it as CSV, one row a line."),
 }
 FIELD_NAMES = {
     "user_id": _("Shopper ID"),

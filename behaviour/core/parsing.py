@@ -17,6 +17,8 @@ DELIMITERS = ",;\t|"
 LONGEST_RECORD = 50
 LONGEST_CELL = 131_072
 MOST_COLUMNS = 500
+# Characters that a chunk holds at most, so that rows of any width fit into memory.
+HEAVIEST = 32_000_000
 # Western files decode as many of their neighbours; this is the one that shops in fact use.
 WESTERN = "cp1252"
 NEIGHBOURS = frozenset(
@@ -237,16 +239,22 @@ def chunks(rows: Iterator[Row], *, size: int, most: int, together: int | None = 
     together : int or None
         Column whose equal neighbours (the lines of one order) stay in one chunk as far as ``most`` allows.
     """
-    chunk = Chunk()
+    chunk, weight = Chunk(), 0
     for row in rows:
         n = len(chunk.rows)
-        if n >= most or (n >= size and not _same(chunk.rows[-1], row, together)):
+        if n >= most or weight > HEAVIEST or (n >= size and not _same(chunk.rows[-1], row, together)):
             yield chunk
-            chunk = Chunk(end=chunk.end)
+            chunk, weight = Chunk(end=chunk.end), 0
+        weight += sum(map(len, row.cells))
         chunk.rows.append(row)
         chunk.end += 1
     if chunk.rows:
         yield chunk
+
+
+def sample(rows: Iterator[Row], n: int) -> list[Row]:
+    """Return the first ``n`` rows, fewer where they are very wide."""
+    return next(chunks(rows, size=n, most=n), Chunk()).rows
 
 
 def _same(one: Row, other: Row, column: int | None) -> bool:

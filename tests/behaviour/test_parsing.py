@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from behaviour.core.columns import recognise
-from behaviour.core.parsing import Row, Shape, TableError, chunks, look, records
+from behaviour.core.parsing import Row, Shape, TableError, chunks, look, records, sample
 
 
 def read(data: bytes) -> list[Row]:
@@ -134,3 +134,11 @@ def test_a_persons_choice_goes_before_the_guess() -> None:
     match = recognise(["a", "sku", "when"], "orders", {"user_id": "a", "timestamp": "when", "item_id": "sku"})
     assert match.columns == {"user_id": 0, "item_id": 1, "timestamp": 2}
     assert recognise(["x", "y"]).missing
+
+
+def test_wide_rows_make_small_chunks() -> None:
+    rows = [Row(at, ["x" * 2_000_000] * 5) for at in range(8)]
+    cut = list(chunks(iter(rows), size=4000, most=5000))
+    assert [row for chunk in cut for row in chunk.rows] == rows
+    assert [len(chunk.rows) for chunk in cut] == [4, 4]
+    assert sample(iter(rows), 20_000) == rows[:4]
