@@ -44,6 +44,8 @@ LABELS = {
     "team.join": _("Joined by invitation"),
     "team.roles": _("Changed roles"),
     "team.withdraw_invitation": _("Withdrew an invitation"),
+    "upload.cancel": _("Dropped an uploaded file"),
+    "upload.queue": _("Started an import"),
     "upload.import": _("Imported a file"),
     "upload.receive": _("Uploaded a file"),
     "upload.undo": _("Undid an upload"),
