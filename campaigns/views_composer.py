@@ -121,11 +121,12 @@ def _audience_page(request: UserRequest, campaign: Campaign, form: AudienceForm)
 
 def _fall(campaign: Campaign) -> dict[str, Any]:
     """Return the fall from segment to recipients for components/audience_fall.html."""
-    return _fall_rows(planning.audience_fall(campaign))
+    return _fall_rows(campaign, planning.audience_fall(campaign))
 
 
-def _fall_rows(fall: planning.Fall) -> dict[str, Any]:
-    steps = [{"label": _("In your segment"), "count": fall.total, "kind": "start"}]
+def _fall_rows(campaign: Campaign, fall: planning.Fall) -> dict[str, Any]:
+    start = _("In your segment") if campaign.segment else _("All shoppers")
+    steps = [{"label": start, "count": fall.total, "kind": "start"}]
     steps += [{"label": label, "count": count, "kind": "out"} for _key, label, count in fall.reasons]
     steps.append({"label": _("Held back to measure lift"), "count": fall.held_back, "kind": "held"})
     steps.append({"label": _("Will get this email"), "count": fall.recipients, "kind": "end"})
@@ -294,7 +295,7 @@ def review(request: UserRequest, uuid: UUID, form: TestMailForm | None = None, s
         "n_passed": sum(row["state"] == "ok" for row in rows),
         "n_open": sum(row["state"] == "warn" for row in rows),
         "blocked": any(row["state"] == "bad" for row in rows),
-        "fall": _fall_rows(fall),
+        "fall": _fall_rows(campaign, fall),
         "previews": previews,
         "variants": variants,
         "written": bool(variants and variants[0].mjml.strip()),
