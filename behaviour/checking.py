@@ -1,11 +1,15 @@
 """The dry run of an upload: everything the import would do with each row, nothing saved."""
 
+import os
 import time
+import uuid
 from collections import Counter
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import polars as pl
+from django.db import transaction
 from django.utils.timezone import now
 
 from behaviour.core.cleaning import Cleaned
@@ -13,7 +17,7 @@ from behaviour.core.columns import PERSONAL, PRODUCTS, SHOPPERS
 from behaviour.core.parsing import Row
 from behaviour.importing import loader_for, refuse_taken_addresses
 from behaviour.models import Event, Product, Shopper, Upload
-from behaviour.rejects import RejectsFile
+from behaviour.rejects import RejectsFile, checking_name, path_of
 from behaviour.tables import Table, clean, open_table, reading_of
 
 BATCH = 5000
@@ -24,27 +28,49 @@ State = Upload.State
 def check_upload(upload: Upload) -> Upload:
     """Read the whole file and note what an import would load, pass over and refuse.
 
+    What was found is dropped when the import began, or other columns were chosen, in the meantime.
+
     Raises
     ------
     TableError : the file is damaged.
     """
     started = time.monotonic()
+    path = path_of(checking_name(upload, uuid.uuid4().hex))
+    try:
+        preview = _read(upload, path.name) | {"seconds": round(time.monotonic() - started, 1)}
+        _note(upload, preview, path)
+    finally:
+        path.unlink(missing_ok=True)
+    upload.refresh_from_db()
+    return upload
+
+
+def _read(upload: Upload, rejects_name: str) -> dict[str, Any]:
     report = _Report(upload)
     reading = reading_of(upload)
     loader = loader_for(upload, upload.kind)
     with open_table(upload) as table:
-        rejects = RejectsFile(f"{upload.uuid}.csv.gz", table.header)
+        rejects = RejectsFile(rejects_name, table.header)
         for chunk in table.chunks():
             cleaned = clean(chunk.rows, table, reading)
             refuse_taken_addresses(loader, cleaned)
             rejects.add(cleaned.refused)
             report.add(cleaned, table, n_rows=len(chunk.rows))
-            Upload.objects.filter(pk=upload.pk).update(heartbeat_at=now())
-    preview = report.finish() | {"seconds": round(time.monotonic() - started, 1)}
-    changes = {"state": State.CHECKED, "preview": preview, "rejects_file": rejects.path.name if rejects.size else ""}
-    Upload.objects.filter(pk=upload.pk, state=State.RECEIVED).update(**changes)
-    upload.refresh_from_db()
-    return upload
+            Upload.objects.filter(pk=upload.pk, state=State.RECEIVED).update(heartbeat_at=now())
+    return report.finish()
+
+
+def _note(upload: Upload, preview: dict[str, Any], found: Path) -> None:
+    """Keep the result and its refused rows if the upload still is as it was read."""
+    name = f"{upload.uuid}.csv.gz" if found.stat().st_size else ""
+    with transaction.atomic():
+        row = Upload.objects.select_for_update().get(pk=upload.pk)
+        if row.state != State.RECEIVED or row.mapping != upload.mapping:
+            return
+        if name:
+            os.replace(found, path_of(name))
+        changes = {"state": State.CHECKED, "preview": preview, "rejects_file": name, "checkpoint": {}}
+        Upload.objects.filter(pk=upload.pk).update(**changes)
 
 
 class _Report:

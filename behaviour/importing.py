@@ -16,7 +16,7 @@ from behaviour.core.parsing import Chunk, TableError
 from behaviour.loading import EventLoader, ProductLoader
 from behaviour.models import Upload
 from behaviour.people_loading import ShopperLoader
-from behaviour.rejects import RejectsFile
+from behaviour.rejects import RejectsFile, drop_rejects
 from behaviour.tables import clean, open_table, reading_of, stored_file
 from behaviour.upload_words import problem_text
 from mailai.accounts import audit
@@ -136,3 +136,4 @@ def _complete(upload: Upload) -> None:
         raise _TakenOver
     audit.record("upload.import", row, by=row.created_by, loaded=row.loaded, rejected=row.rejected)
     stored_file(row).unlink(missing_ok=True)
+    drop_rejects(row, keep=row.rejects_file)

@@ -9,6 +9,7 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 
 from behaviour.core.parsing import Row
+from behaviour.models import Upload
 from behaviour.tables import folder
 from behaviour.upload_words import REASONS
 from mailai.ui.exports import safe_cell
@@ -45,6 +46,18 @@ class RejectsFile:
             writer.writerow([*map(safe_cell, cells), row.line, *words[code]])
         with self.path.open("ab") as file:
             file.write(gzip.compress(text.getvalue().encode(), compresslevel=6))
+
+
+def checking_name(upload: Upload, run: str) -> str:
+    """Return the name under which one check collects refused rows until it is done."""
+    return f"{upload.uuid}.check-{run}.csv.gz"
+
+
+def drop_rejects(upload: Upload, *, keep: str = "") -> None:
+    """Delete the refused rows of an upload, also those that a killed check left; ``keep`` names the file to keep."""
+    for path in folder("rejects").glob(f"{upload.uuid}.*"):
+        if path.name != keep:
+            path.unlink(missing_ok=True)
 
 
 def path_of(name: str) -> Path:

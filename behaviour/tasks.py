@@ -32,3 +32,5 @@ def sweep_uploads() -> None:
     """Start again what a dead worker left, and delete files that were kept long enough."""
     for upload_id in uploads.sweep_uploads():
         import_upload.delay(upload_id)
+    for upload_id in uploads.sweep_checks():
+        check_upload.delay(upload_id)

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from behaviour import checking, tables, tasks, upload_forms, upload_pages, uploads
@@ -65,6 +66,7 @@ def _after_receiving(upload: Upload) -> HttpResponse:
 
 
 def _begin_check(upload: Upload) -> None:
+    uploads.begin_check(upload)
     if upload.size <= CHECK_AT_ONCE:
         checking.check_upload(upload)
     else:
@@ -168,9 +170,11 @@ def import_undo(request: UserRequest, uuid: str) -> HttpResponse:
     except MailAIError as error:
         messages.error(request, str(error))
     else:
-        messages.success(
-            request, _("The upload is undone: %(n)s events were taken out.") % {"n": f"{removed['events_removed']:,}"}
+        n = removed["events_removed"]
+        text = ngettext(
+            "The upload is undone: %(n)s event was taken out.", "The upload is undone: %(n)s events were taken out.", n
         )
+        messages.success(request, text % {"n": f"{n:,}"})
     return redirect("behaviour:import_run", upload.uuid)
 
 

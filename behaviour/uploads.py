@@ -12,12 +12,12 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from behaviour import tables
-from behaviour.core.columns import KINDS, Match
+from behaviour.core.columns import EVENT_NAMES, KINDS, Match
 from behaviour.core.parsing import TableError, look
 from behaviour.importing import DEAD_AFTER, MOST_TRIES
 from behaviour.models import Consent, ConsentState, Event, Product, Shop, Shopper, Upload
 from behaviour.people_loading import proof_of
-from behaviour.rejects import path_of
+from behaviour.rejects import drop_rejects
 from behaviour.upload_words import FIELD_NAMES, problem_text
 from mailai.accounts import audit
 from mailai.claims import claim, claim_one
@@ -119,8 +119,11 @@ def choose_columns(upload: Upload, chosen: Mapping[str, Any]) -> Upload:
     upload.mapping |= {"kind": kind, "columns": columns, "events": events}
     upload.mapping.pop("day_first", None)
     _recognise(upload)
-    upload.state, upload.preview = State.RECEIVED, {}
-    upload.save(update_fields=["mapping", "kind", "layout", "state", "preview"])
+    changes: dict[str, Any] = {"state": State.RECEIVED, "preview": {}, "heartbeat_at": None, "checkpoint": {}}
+    changes |= {"mapping": upload.mapping, "kind": upload.kind, "layout": upload.layout}
+    if Upload.objects.filter(pk=upload.pk, state__in=[State.RECEIVED, State.CHECKED]).update(**changes) != 1:
+        raise StateError(_("The import has begun in the meantime. Stop and undo it to choose other columns."))
+    upload.refresh_from_db()
     return upload
 
 
@@ -131,7 +134,7 @@ def _refuse_unknown(columns: dict[str, str], events: dict[str, str], kind: str, 
     strange = [str(name) for name in columns.values() if name and name not in header]
     if strange:
         raise InputError(_("The file has no column “%(name)s”.") % {"name": strange[0]})
-    strange = [str(name) for name in events.values() if name not in Event.Kind.values and name != "skip"]
+    strange = [str(name) for name in events.values() if name not in EVENT_NAMES and name != "skip"]
     if strange or kind not in ("auto", *KINDS):
         raise InputError(_("There is no kind “%(name)s”.") % {"name": strange[0] if strange else kind})
 
@@ -167,6 +170,8 @@ def cancel_upload(upload: Upload, by: Any = None) -> None:
     for state in (State.RECEIVED, State.CHECKED, State.FAILED):
         if claim_one(upload, from_status=state, to_status=State.CANCELLED, finished_at=now()):
             tables.stored_file(upload).unlink(missing_ok=True)
+            drop_rejects(upload)
+            Upload.objects.filter(pk=upload.pk).update(rejects_file="")
             audit.record("upload.cancel", upload, by=by)
             return
     raise StateError(_("This upload can't be cancelled any more. Undo it instead."))
@@ -193,19 +198,25 @@ def undo_upload(upload: Upload, by: Any = None) -> dict[str, Any]:
         "products_removed": _delete(_unused_products(upload)),
     }
     tables.stored_file(upload).unlink(missing_ok=True)
-    _drop_rejects(upload)
+    drop_rejects(upload)
     Upload.objects.filter(pk=upload.pk).update(finished_at=now(), rejects_file="")
     audit.record("upload.undo", upload, by=by, **removed)
     return removed
 
 
 def _delete(rows: Any) -> int:
-    """Delete in short transactions and return how many rows of the model itself went."""
-    n = 0
+    """Delete in short transactions and return how many rows of the model itself went.
+
+    Another import may use a shopper or product at this moment. Who refers to a locked row waits, and what was
+    referred to before the lock is left out by the second look, so that no event of another file goes with it.
+    """
+    everything, n = rows.model._default_manager, 0
     while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():
-            rows.model._default_manager.filter(pk__in=ids).delete()
-        n += len(ids)
+            list(everything.filter(pk__in=ids).order_by("pk").select_for_update().values_list("pk", flat=True))
+            sure = list(rows.filter(pk__in=ids).values_list("pk", flat=True))
+            everything.filter(pk__in=sure).delete()
+        n += len(sure)
     return n
 
 
@@ -246,11 +257,6 @@ def _restate(shopper_ids: set[int]) -> None:
         Shopper.objects.filter(pk__in=[pk for pk, one in newest.items() if one == state]).update(marketing=state)
 
 
-def _drop_rejects(upload: Upload) -> None:
-    for name in {upload.rejects_file, f"{upload.uuid}.csv.gz"} - {""}:
-        path_of(name).unlink(missing_ok=True)
-
-
 def sweep_uploads() -> list[int]:
     """Return the uploads whose import must be started again, and delete files that were kept long enough."""
     moment = now()
@@ -270,13 +276,30 @@ def sweep_uploads() -> list[int]:
     for upload in Upload.objects.filter(state__in=[State.RECEIVED, State.CHECKED], created_at__lt=moment - KEPT_FOR):
         cancel_upload(upload)
     for upload in Upload.objects.filter(finished_at__lt=moment - KEPT_FOR).exclude(rejects_file=""):
-        _drop_rejects(upload)
+        drop_rejects(upload)
         Upload.objects.filter(pk=upload.pk).update(rejects_file="")
     return again
 
 
+def begin_check(upload: Upload) -> None:
+    """Note that a check runs from now on, so that one whose worker died is begun again."""
+    Upload.objects.filter(pk=upload.pk, state=State.RECEIVED).update(heartbeat_at=now(), checkpoint={})
+
+
+def sweep_checks() -> list[int]:
+    """Return the uploads whose check must be started again."""
+    again = []
+    for upload in Upload.objects.filter(state=State.RECEIVED, heartbeat_at__lt=now() - DEAD_AFTER, demo=False):
+        tries = upload.checkpoint.get("tries", 0) + 1
+        if tries > MOST_TRIES:
+            _give_up(upload)
+            continue
+        row = Upload.objects.filter(pk=upload.pk, state=State.RECEIVED, heartbeat_at=upload.heartbeat_at)
+        if row.update(checkpoint={"tries": tries}, heartbeat_at=now()):
+            again.append(upload.pk)
+    return again
+
+
 def _give_up(upload: Upload) -> None:
-    sentence = _(
-        "The import stopped several times at the same place. Undo it, and ask an administrator to look at the log."
-    )
+    sentence = _("The file stopped its worker several times. Undo it, and ask an administrator to look at the log.")
     Upload.objects.filter(pk=upload.pk, state=upload.state).update(state=State.FAILED, error=sentence)
