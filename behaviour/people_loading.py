@@ -8,12 +8,11 @@ from behaviour import consent, identity
 from behaviour.core.cleaning import Cleaned
 from behaviour.loading import Ids
 from behaviour.models import Consent, ConsentState, Identity, Shopper, Upload
+from behaviour.pseudonyms import BY_EMAIL, names_of
 from mailai.crypto import blind_index
 
 PERSONAL = ("email", "first_name", "last_name", "phone")
 PLAIN = ("country", "locale")
-# Who has no id in the shop is known by the blind index of the address.
-BY_EMAIL = "mail-"
 
 
 class ShopperLoader:
@@ -60,15 +59,8 @@ class ShopperLoader:
     def _named(self, rows: Any) -> dict[str, dict[str, Any]]:
         """Return external id -> row; a row without one belongs to whoever has the address."""
         listed = list(rows)
-        indexes = {row["email"]: blind_index(row["email"]) for row in listed if row["email"] and not row["user_id"]}
-        owners = dict(
-            Identity.objects.filter(email_index__in=indexes.values()).values_list("email_index", "shopper__external_id")
-        )
-        named = {}
-        for row in listed:
-            index = indexes.get(row["email"], "")
-            named[row["user_id"] or owners.get(index) or BY_EMAIL + index] = row
-        return named
+        names = names_of(row["email"] for row in listed if not row["user_id"])
+        return {row["user_id"] or names[row["email"]]: row for row in listed}
 
     def _plain_fields(self, people: dict[int, Shopper], rows: dict[int, dict[str, Any]]) -> set[int]:
         changed = []

@@ -14,6 +14,7 @@ from behaviour.core.columns import ONLINE_RETAIL, PRODUCTS, SHOPPERS, Match, rec
 from behaviour.core.masterdata import clean_products, clean_shoppers
 from behaviour.core.parsing import Chunk, Row, Shape, TableError
 from behaviour.models import Shop, Upload
+from behaviour.pseudonyms import without_addresses
 
 # Rows of one transaction: a chunk ends after SIZE rows, but keeps the lines of an order together up to MOST.
 SIZE, MOST = 4000, 5000
@@ -105,6 +106,7 @@ def reading_of(upload: Upload) -> Reading:
         now=now(),
         day_first=written.get("day_first", True),
         events=written.get("events", {}),
+        currency=written.get("currency") or Shop.current().currency,
     )
 
 
@@ -118,7 +120,11 @@ def guess_day_first(rows: list[Row], match: Match) -> bool:
 
 
 def clean(rows: list[Row], table: Table, reading: Reading) -> Cleaned:
-    """Clean some rows by what kind of file they come from."""
+    """Clean some rows by what kind of file they come from; no shopper's id is an email address then."""
+    return without_addresses(_clean(rows, table, reading))
+
+
+def _clean(rows: list[Row], table: Table, reading: Reading) -> Cleaned:
     width = len(table.header)
     if table.match.kind == PRODUCTS:
         return clean_products(rows, table.match, reading, width)

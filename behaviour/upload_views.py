@@ -46,7 +46,7 @@ def import_new(request: UserRequest) -> HttpResponse:
             form.add_error("file", str(error))
         else:
             return _after_receiving(upload)
-    errors: list[str] = list(form.errors.get("file", [])) if request.method == "POST" else []
+    errors = [str(text) for text in form.errors.get("file", [])] if request.method == "POST" else []
     context = {
         "nav": "data",
         "errors": errors,

@@ -56,6 +56,7 @@ FINDINGS = {
     "refunds": _("Returns kept"),
     "repeated_purchases": _("Orders that stand twice in the file"),
     "repeated_refunds": _("Returns that stand twice in the file"),
+    "other_currency": _("An amount in another currency than the shop's, left out"),
     "withdrawal_kept": _("A permission without a date does not undo a withdrawal"),
 }
 FIXES = ("spaces", "number_tidied", "date_format", "id_decimal", "became_refund", "email_case", "cut")

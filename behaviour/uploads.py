@@ -82,6 +82,7 @@ def _recognise(upload: Upload) -> Match:
     upload.mapping |= {
         "day_first": upload.mapping.get("day_first", tables.guess_day_first(rows, match)),
         "zone": upload.mapping.get("zone") or Shop.current().timezone,
+        "currency": upload.mapping.get("currency") or Shop.current().currency,
     }
     return match
 

@@ -38,12 +38,14 @@ class Reading:
     day_first : 3/4/2026 is the third of April.
     now : aware time; nothing may lie more than a day after it.
     events : name in the file -> kind, decided by a person.
+    currency : code of the shop's currency; an amount in another one is left out.
     """
 
     zone: str
     now: datetime
     day_first: bool = True
     events: Mapping[str, str] = field(default_factory=dict)
+    currency: str = ""
 
 
 @dataclass
@@ -138,13 +140,15 @@ def clean_events(rows: Sequence[Row], match: Match, reading: Reading, width: int
         fixed = 0
     elif "timestamp" not in match.columns:
         findings["no_clock"] = len(once)
+    if n := int(once["other_currency"].sum()):
+        findings["other_currency"] = n
     return Cleaned(once, [*ragged, *refused], whole, len(frame) - len(once), fixed, findings)
 
 
 def _fields() -> list[str]:
     return [
         "user_id", "item_id", "event", "timestamp", "order_id", "quantity", "price", "country", "rating", "position",
-        "message_id", "dedupe_key", "name",
+        "message_id", "dedupe_key", "name", "currency",
     ]  # fmt: skip
 
 
@@ -156,12 +160,16 @@ def _typed(frame: pl.DataFrame, match: Match, reading: Reading) -> pl.DataFrame:
         number_tidied=values.odd_number("quantity") | values.odd_number("price") | values.odd_number("rating"),
         date_format=values.odd_moment("timestamp") & (pl.col("timestamp") != ""),
     ).with_columns(
-        pl.col("user_id").str.replace(decimal_id, "$1"),
+        # An address in two spellings is one shopper.
+        pl.when(values.is_address("user_id"))
+        .then(pl.col("user_id").str.to_lowercase())
+        .otherwise(pl.col("user_id").str.replace(decimal_id, "$1")),
         pl.col("order_id").str.replace(decimal_id, "$1"),
         at=_at(frame, match, reading),
         pieces=pl.when(pl.col("quantity") == "").then(1.0).otherwise(values.number(frame["quantity"])),
         each=values.number(frame["price"]),
         stars=values.number(frame["rating"]),
+        other_currency=values.other_currency("currency", reading.currency) & (pl.col("price") != ""),
         kind=_kind(match, reading),
     )
     if match.layout == ONLINE_RETAIL:
@@ -247,12 +255,13 @@ def _time_rules(match: Match, reading: Reading) -> list[Rule]:
 
 def _with_keys(frame: pl.DataFrame, *, retail: bool) -> pl.DataFrame:
     """Add the line's total and the key of its content: shopper, product, kind, time, order, quantity, price."""
-    total = pl.when(pl.col("kind") == "rating").then(pl.col("stars")).otherwise(pl.col("each") * pl.col("pieces"))
+    rated = pl.col("kind") == "rating"
+    total = pl.when(rated).then(pl.col("stars")).otherwise(pl.col("each") * pl.col("pieces"))
     frame = frame.with_columns(
         quantity=pl.col("pieces").cast(pl.Int64),
         cents=(total * 100).round().cast(pl.Int64),
         pl_price=pl.col("each").cast(pl.String).fill_null(""),
-        stars_text=pl.when(pl.col("kind") == "rating").then(pl.col("stars").cast(pl.String)).otherwise(pl.lit("")),
+        stars_text=pl.when(rated).then(pl.col("stars").cast(pl.String)).otherwise(pl.lit("")),
     )
     parts = [
         pl.col("user_id"), pl.col("item_id"), pl.col("kind"), pl.col("at").dt.epoch("us").cast(pl.String),
@@ -268,7 +277,13 @@ def _with_keys(frame: pl.DataFrame, *, retail: bool) -> pl.DataFrame:
         first = detail.first().over("content")
         longer = pl.concat_str(pl.col("content"), detail, separator=SEPARATOR)
         frame = frame.with_columns(content=pl.when(detail == first).then(pl.col("content")).otherwise(longer))
-    return frame.with_columns(key=pl.Series([content_key(text).bytes for text in frame["content"]], dtype=pl.Binary))
+    # The price is part of the key, but no amount in another currency goes on.
+    unknown = pl.col("other_currency")
+    return frame.with_columns(
+        cents=pl.when(rated | ~unknown).then(pl.col("cents")),
+        each=pl.when(~unknown).then(pl.col("each")),
+        key=pl.Series([content_key(text).bytes for text in frame["content"]], dtype=pl.Binary),
+    )
 
 
 def _retail_findings(frame: pl.DataFrame, once: pl.DataFrame) -> Counter[str]:

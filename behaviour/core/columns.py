@@ -53,7 +53,7 @@ EVENT_FIELDS = (
 FIELDS: dict[str, tuple[str, ...]] = {
     EVENTS: EVENT_FIELDS,
     ORDERS: tuple(name for name in EVENT_FIELDS if name not in ("event", "rating")),
-    PRODUCTS: ("item_id", "name", "price", "category", "attributes", "currency", "url", "image", "stock", "active"),
+    PRODUCTS: ("item_id", "name", "price", "category", "currency", "url", "image", "stock", "active"),
     SHOPPERS: (
         "user_id", "email", "first_name", "last_name", "phone", "country", "locale", "consent", "consent_source",
         "consent_at",

@@ -23,7 +23,6 @@ from behaviour.core.parsing import Row
 
 LONGEST_CATEGORY, LONGEST_ADDRESS, LONGEST_EMAIL, LONGEST_PERSON = 200, 500, 254, 150
 HIGHEST_STOCK = 2_000_000_000
-EMAIL = r"^[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\.]+(\.[^\s@<>,;:\"()\[\]\\.]+)+$"
 WEB_ADDRESS = r"^https?://[^\s<>\"]+$"
 IMAGE = r"^(https?://[^\s<>\"]+|products/[\w./-]+)$"
 
@@ -121,4 +120,4 @@ def _shopper_rules(reading: Reading) -> list[tuple[str, pl.Expr]]:
 
 
 def _is_address() -> pl.Expr:
-    return pl.col("email").str.contains(EMAIL) & (pl.col("email").str.len_chars() <= LONGEST_EMAIL)
+    return values.is_address("email") & (pl.col("email").str.len_chars() <= LONGEST_EMAIL)

@@ -8,6 +8,9 @@ def _words(text: str) -> list[str]:
 
 
 CURRENCY_SIGNS = r"[\s\u00a0\u202f'’€£$¥￥₹]|(?i:EUR|GBP|USD|CNY|RMB|元)"
+EMAIL = r"^[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\.]+(\.[^\s@<>,;:\"()\[\]\\.]+)+$"
+# How the shop's currency may be written beside its code.
+CURRENCY_NAMES = {"GBP": ("£",), "EUR": ("€",), "USD": ("$", "US$"), "CNY": ("¥", "￥", "RMB", "元", "人民币")}
 # A cell that is a number as it stands.
 PLAIN_NUMBER = r"^-?\d+(\.\d+)?$"
 ISO_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%Y%m%d")
@@ -54,6 +57,17 @@ def _tidied(name: str) -> pl.Expr:
 def odd_number(name: str) -> pl.Expr:
     """Say where a number had to be tidied before it could be read."""
     return (pl.col(name) != "") & ~pl.col(name).str.contains(PLAIN_NUMBER)
+
+
+def is_address(name: str) -> pl.Expr:
+    """Say where a text is an email address."""
+    return pl.col(name).str.contains(EMAIL)
+
+
+def other_currency(name: str, code: str) -> pl.Expr:
+    """Say where a currency is written that is not ``code``; nothing is said where nothing is written."""
+    own = ["", code, *CURRENCY_NAMES.get(code, ())]
+    return ~pl.col(name).str.to_uppercase().is_in(own) if code else pl.lit(value=False)
 
 
 def moment(texts: pl.Series, *, zone: str, day_first: bool) -> pl.Series:

@@ -124,3 +124,21 @@ def test_products_and_shoppers_are_judged() -> None:
     people = cleaned("user_id,email,consent\n1,Elena@Mail.example,yes\n2,elena@,no\n3,,perhaps\n,,yes", clean_shoppers)
     assert people.frame.select("user_id", "email", "consent").rows() == [("1", "elena@mail.example", True)]
     assert [code for _row, code in people.refused] == ["email_invalid", "consent_unreadable", "no_shopper"]
+
+
+def test_an_amount_in_another_currency_is_left_out_and_counted() -> None:
+    text = """
+user_id,item_id,event,timestamp,price,currency,rating
+1,A,purchase,2026-11-01 10:00:00,10,gbp,
+1,B,purchase,2026-11-01 10:00:00,10,£,
+1,C,purchase,2026-11-01 10:00:00,10,,
+1,D,purchase,2026-11-01 10:00:00,10,JPY,
+1,E,rating,2026-11-01 10:00:00,10,JPY,4
+1,F,view,2026-11-01 10:00:00,,JPY,
+"""
+    result = cleaned(text, currency="GBP")
+    assert result.frame["cents"].to_list() == [1000, 1000, 1000, None, 400, None]
+    assert result.frame["each"].to_list() == [10, 10, 10, None, None, None]
+    assert result.findings == {"other_currency": 2}
+    assert result.refused == []
+    assert cleaned(text, currency="JPY").findings == {"other_currency": 2}
