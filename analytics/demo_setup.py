@@ -18,8 +18,12 @@ def wanted() -> bool:
     """Say whether a start should load the demo shop, or complete it: nothing real is there, and nobody removed it."""
     real = Shopper.objects.filter(demo=False).exists()
     removed = AuditEntry.objects.filter(action="demo.remove").exists()
-    complete = demo.has_demo() and TrainingRun.objects.filter(state=TrainingRun.State.DONE).exists()
-    return not (real or removed or complete)
+    return not (real or removed or is_complete())
+
+
+def is_complete() -> bool:
+    """Say whether the demo shop is there and live: its model is the last thing that is made."""
+    return demo.has_demo() and TrainingRun.objects.filter(state=TrainingRun.State.DONE).exists()
 
 
 def set_up_demo_shop(*, by: Any = None, say: Say = lambda text: None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ app_name = "analytics"
 urlpatterns = [
     path("", today.today, name="today"),
     path("demo/load/", demo.load_demo, name="load_demo"),
+    path("demo/load/progress/", demo.demo_progress, name="demo_progress"),
     path("shoppers/", shoppers.shoppers, name="shoppers"),
     path("shoppers/<str:pseudonym>/", shoppers.shopper, name="shopper"),
     path("shoppers/<str:pseudonym>/timeline/", shoppers.timeline, name="timeline"),

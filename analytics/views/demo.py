@@ -1,12 +1,13 @@
-"""Loading the sample shop from the first-run page."""
+"""Loading the sample shop from the first-run page, which fills by itself when all is there."""
 
 from django.contrib import messages
-from django.http import HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from analytics import tasks
+from analytics import demo_setup, tasks
 from behaviour.models import Shopper
 from mailai.accounts.roles import ADMIN, UserRequest, require_role
 
@@ -19,7 +20,15 @@ def load_demo(request: UserRequest) -> HttpResponse:
         messages.error(
             request, _("There are real shoppers already. Sample data can only be loaded into an empty shop.")
         )
-    else:
-        tasks.load_demo.delay_on_commit(request.user.pk)
-        messages.success(request, _("The sample shop is being loaded. It fills this page within a minute."))
-    return redirect("analytics:today")
+        return redirect("analytics:today")
+    tasks.load_demo.delay_on_commit(request.user.pk)
+    return redirect(reverse("analytics:today") + "?loading=demo")
+
+
+@require_role(ADMIN)
+def demo_progress(request: HttpRequest) -> HttpResponse:
+    """Answer the first-run page's question how far the loading is; the last answer leads to the filled page."""
+    answer = render(request, "analytics/_loading.html", {"n_shoppers": Shopper.objects.count()})
+    if demo_setup.is_complete():
+        answer["HX-Redirect"] = reverse("analytics:today")
+    return answer

@@ -63,6 +63,17 @@ def test_loading_takes_a_post_by_an_admin(client_for, admin, marketer, monkeypat
     assert started == [(admin.pk,)]
 
 
+def test_the_first_page_fills_by_itself_when_the_demo_is_complete(small_demo, client_for, admin):
+    """Half a shop is not shown; the page asks until the model is there, then it opens itself again."""
+    client, progress = client_for(admin), reverse("analytics:demo_progress")
+    demo.load_demo_shop()
+    assert progress in client.get("/?loading=demo").content.decode()
+    assert "HX-Redirect" not in client.get(progress)
+    demo_setup.set_up_demo_shop()
+    assert client.get(progress)["HX-Redirect"] == reverse("analytics:today")
+    assert progress not in client.get("/?loading=demo").content.decode()
+
+
 def test_loading_beside_real_shoppers_is_refused(client_for, admin, make_shopper, monkeypatch):
     make_shopper()
     monkeypatch.setattr(tasks.load_demo, "delay", lambda *args: pytest.fail("started"))
