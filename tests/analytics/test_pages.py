@@ -151,6 +151,7 @@ def test_an_empty_shop_is_welcomed_with_the_six_steps(shop: Any, admin: Any, mar
     assert done == {
         "workspace": True, "team": True, "data": False, "sender": False, "model": False, "campaign": False,
     }  # fmt: skip
+    assert "No shoppers yet" in client_for(admin).get(reverse("analytics:shoppers")).content.decode()
     assert "Explore with sample data" in page.content.decode()
     assert "Explore with sample data" not in client_for(marketer).get(reverse("analytics:today")).content.decode()
 
