@@ -101,6 +101,11 @@ def axis(board: list[Row]) -> dict[str, float]:
     return {"low": low - room, "high": high + room}
 
 
+def said(reason: str) -> str:
+    """Return a stored verdict in the reader's language: a worker wrote it in the language of the code."""
+    return _(reason) if reason else ""
+
+
 def finding(live: TrainingRun, board: list[Row]) -> tuple[str, str]:
     """Return what the leaderboard says, as a title and one sentence."""
     personal = next((row for row in board if row.run.algorithm != BASELINE), None)
@@ -112,15 +117,15 @@ def finding(live: TrainingRun, board: list[Row]) -> tuple[str, str]:
         title = _("%(model)s picks the products, and beats most popular") % {"model": label_of(live)}
         return title, _difference(live, BASELINE)
     if personal:
-        return _("Most popular picks the products for now"), f"{personal.label}: {personal.run.reason}"
-    return _("Most popular picks the products for now"), live.reason
+        return _("Most popular picks the products for now"), f"{personal.label}: {said(personal.run.reason)}"
+    return _("Most popular picks the products for now"), said(live.reason)
 
 
 def _difference(run: TrainingRun, other: str) -> str:
     """Say how much better, with the range, for how many shoppers."""
     metrics, difference = run.metrics, run.metrics.get("against", {}).get(other)
     if not difference:
-        return run.reason
+        return said(run.reason)
     n = metrics["n_test_shoppers"]
     text = ngettext(
         "On orders it had not seen, for %(n)s shopper, ranking quality was %(value)s against %(other)s "

@@ -31,7 +31,10 @@ def models(request: HttpRequest) -> HttpResponse:
         "may_train": has_role(request.user, MANAGER, ADMIN),
         "has_events": live is not None or queries.telling_events().exists(),
     }
-    context["trainings"] = [{"run": run, "label": boards.label_of(run)} for run in context["history"].rows]
+    context["trainings"] = [
+        {"run": run, "label": boards.label_of(run), "reason": boards.said(run.reason)}
+        for run in context["history"].rows
+    ]
     if live:
         context["title"], context["why"] = boards.finding(live, board)
         context["challenger"] = next((row for row in board if row.state == boards.CHALLENGER), None)

@@ -36,6 +36,14 @@ def test_the_page_shows_the_finding_the_models_and_what_they_learnt_from(client_
     assert "The file of the live model is whole" in page
 
 
+def test_a_stored_verdict_is_read_in_the_language_of_the_reader(client_for, manager, shop, tastes):
+    train_all()
+    client = client_for(manager)
+    client.cookies["django_language"] = "zh-hans"
+    page = client.get(reverse("recommender:models")).content.decode()
+    assert "The first model: it serves" not in page
+
+
 def test_a_marketer_reads_and_changes_nothing(client_for, marketer, shop, tastes):
     popular = train_all()[0]
     client = client_for(marketer)
