@@ -10,11 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import django
+import time_machine
 from django.core.management import call_command
 
 SCRATCH = Path(tempfile.mkdtemp(prefix="mailai-screens-"))
@@ -49,9 +51,7 @@ def prepare() -> dict[str, str]:
     call_command("demo_shop")
     segment = Segment.objects.get(name="Loyal shoppers")
     sent = _campaign("Autumn picks", segment, Sender.objects.get(kind="demo_inbox"))
-    call_command("plan_campaign", sent.pk)
-    call_command("send_campaign", sent.pk)
-    _let_them_react()
+    _send_and_let_them_react(sent)
     draft = _campaign("Early access", segment, Sender.objects.get(kind="demo_inbox"))
     assert Campaign.objects.count() == 2
     shopper = Shopper.objects.order_by("-profile__n_orders").first()
@@ -76,7 +76,6 @@ STEPS = ("audience", "content", "subject", "timing", "review")
 
 def _campaign(name: str, segment: Any, sender: Any) -> Any:
     from campaigns.content import STARTERS
-
     from campaigns.models import Campaign, Variant
 
     campaign = Campaign.objects.create(name=name, segment=segment, sender=sender, demo=True)
@@ -87,14 +86,25 @@ def _campaign(name: str, segment: Any, sender: Any) -> Any:
     return campaign
 
 
-def _let_them_react() -> None:
+def _send_and_let_them_react(campaign: Any) -> None:
+    """Send two hours ago, and live through the half hour after it minute by minute, by the real tracking addresses."""
+    from django.core.cache import cache
+
     from behaviour.models import Shop
     from campaigns import attribution, demo_reactions, tracking
 
     Shop.objects.update(demo_reacts=True)
-    demo_reactions.react()
-    tracking.load_spool()
-    attribution.attribute()
+    began = datetime.now(UTC) - timedelta(hours=2)
+    with time_machine.travel(began):
+        call_command("plan_campaign", campaign.pk)
+        call_command("send_campaign", campaign.pk)
+    for minute in range(30):
+        with time_machine.travel(began + timedelta(minutes=minute)):
+            for _round in range(3):
+                cache.delete(demo_reactions.LOCK)
+                demo_reactions.react()
+                tracking.load_spool(settle=-(10**9))  # files are as old as the real clock says
+            attribution.attribute()
     call_command("refresh_profiles")
 
 
@@ -125,8 +135,16 @@ def shoot(addresses: dict[str, str]) -> None:
 def _shoot_one(page: Any, address: str, theme: str, name: str) -> None:
     page.goto(f"http://localhost:{PORT}{address}?theme={theme}")
     page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(400)  # charts animate in
-    page.screenshot(path=TARGET / f"{name}.png", full_page=True)
+    # A window as tall as the page: the side bar reaches the end, and every lazy frame and chart is drawn.
+    width = page.viewport_size["width"]
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size(
+        {"width": width, "height": max(height, SIZES["desktop"][1] if width > 1000 else SIZES["phone"][1])}
+    )
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)
+    page.screenshot(path=TARGET / f"{name}.png")
+    page.set_viewport_size({"width": width, "height": 900})
 
 
 def main() -> None:
