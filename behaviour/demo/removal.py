@@ -101,7 +101,8 @@ def _remove_or_keep(model: type[models.Model], pk: int) -> int:
 def _remove_events() -> int:
     count = 0
     for batch in _batches(Event.objects.filter(shopper__demo=True), EVENT_BATCH):
-        count += Event.objects.filter(shopper__demo=True, pk__gte=batch[0], pk__lte=batch[-1]).delete()[0]
+        # By id: with a join in the condition PostgreSQL chose a nested loop over the whole table for every batch.
+        count += Event.objects.filter(pk__in=batch).delete()[0]
     return count
 
 
