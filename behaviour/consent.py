@@ -55,7 +55,7 @@ def suppress_all(email_indexes: Sequence[str], reason: str) -> None:
 
 
 def with_exclusion(shoppers: "QuerySet[Shopper]") -> "QuerySet[Any]":
-    """Annotate ``exclusion``: "" for who may be mailed, else no_address, suppressed or no_consent, the first to hold."""
+    """Annotate ``exclusion``: "" for who may be mailed, else no_address, suppressed or no_consent, in this order."""
     addressed = Identity.objects.filter(shopper_id=OuterRef("pk"), email_index__isnull=False)
     suppressed = Suppression.objects.filter(email_index=OuterRef("identity__email_index"))
     return shoppers.annotate(
