@@ -14,6 +14,13 @@ from behaviour.tables import folder
 from behaviour.upload_words import REASONS
 from mailai.ui.exports import safe_cell
 
+ADDED = ("line", "reason", "what to do")
+
+
+def own_columns() -> set[str]:
+    """Return the names of the columns that this file adds, as they are written and in the reader's language."""
+    return {*ADDED, _("line"), _("reason"), _("what to do")}
+
 
 class RejectsFile:
     """A gzip CSV that grows by one member per chunk, so that it can be cut back to the last checkpoint."""

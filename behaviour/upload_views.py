@@ -13,8 +13,9 @@ from behaviour import checking, tables, tasks, upload_forms, upload_pages, uploa
 from behaviour.core.columns import GENERIC
 from behaviour.core.parsing import TableError
 from behaviour.models import Upload
-from behaviour.rejects import path_of
+from behaviour.rejects import own_columns, path_of
 from behaviour.upload_words import problem_text
+from mailai.accounts import audit
 from mailai.accounts.roles import ADMIN, UserRequest, require_role
 from mailai.errors import InputError, MailAIError
 from mailai.ui.tables import paginate
@@ -57,9 +58,12 @@ def import_new(request: UserRequest) -> HttpResponse:
 
 
 def _after_receiving(upload: Upload) -> HttpResponse:
-    """Skip the columns when the file's own layout was recognised, or every column of it found its field."""
+    """Skip the columns when the file's own layout was recognised, or every column of it found its field.
+
+    What MailAI itself added to a file of refused rows asks for no decision when that file comes back mended.
+    """
     match = uploads.match_of(upload)
-    if match.complete and (match.layout != GENERIC or not match.left):
+    if match.complete and (match.layout != GENERIC or not set(match.left) - own_columns()):
         _begin_check(upload)
         return redirect("behaviour:import_check", upload.uuid)
     return redirect("behaviour:import_columns", upload.uuid)
@@ -100,6 +104,7 @@ def _chosen(request: UserRequest, upload: Upload) -> str:
         uploads.choose_columns(upload, upload_forms.decisions(request.POST, header, kind))
     except MailAIError as error:
         return str(error)
+    audit.record("upload.columns", upload, by=request.user)
     missing = uploads.missing_text(uploads.match_of(upload))
     if not missing:
         _begin_check(upload)

@@ -45,6 +45,7 @@ LABELS = {
     "team.roles": _("Changed roles"),
     "team.withdraw_invitation": _("Withdrew an invitation"),
     "upload.cancel": _("Dropped an uploaded file"),
+    "upload.columns": _("Matched the columns of a file"),
     "upload.queue": _("Started an import"),
     "upload.import": _("Imported a file"),
     "upload.receive": _("Uploaded a file"),

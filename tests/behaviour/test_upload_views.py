@@ -77,6 +77,11 @@ def test_strange_columns_are_matched_by_hand(client_for: Any, admin: Any) -> Non
     assert Event.objects.get().kind == "cart"
 
 
+def test_refused_rows_that_come_back_mended_ask_for_no_columns(client_for: Any, admin: Any) -> None:
+    data = b"user_id,item_id,event,timestamp,line,reason,what to do\n1,A,view,2026-01-01,3,Unknown,Say what\n"
+    assert send(client_for(admin), data).url.endswith("/check/")
+
+
 def test_personal_values_are_masked_in_the_columns_step(client_for: Any, admin: Any) -> None:
     client = client_for(admin)
     send(client, b"user_id,email,colour\n1,elena@mail.example,elena@mail.example\n")
