@@ -39,7 +39,7 @@ def team(request: UserRequest, form: InviteForm | None = None, link: str = "", s
         "tab": "team",
         "people": User.objects.order_by("-is_active", "name", "email"),
         "invitations": invitations,
-        "form": form or InviteForm(initial={"is_marketer": True}),
+        "form": form or InviteForm(),
         "capabilities": capabilities(),
         "link": link,
     }
