@@ -3,11 +3,13 @@
 import logging
 import resource
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from django.db import OperationalError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -58,7 +60,9 @@ class Work:
         """Show that work goes on."""
         if time.monotonic() - self.last_beat > BEAT_SECONDS:
             self.last_beat = time.monotonic()
-            self.update()
+            # SQLite refuses at once to write during a read that began before somebody else wrote: the next one beats.
+            with suppress(OperationalError):
+                self.update()
 
     def begin(self, step: str) -> None:
         """Begin a step of the progress bar."""

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from django.core.files.storage import default_storage
 from django.core.management import call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from behaviour import consent
 from behaviour.models import Event, Product, Shopper
 from mailai.accounts.models import AuditEntry
 from mailai.errors import ArtefactError, InputError, StateError
-from recommender import artefacts, queries, services, tasks
+from recommender import artefacts, queries, services, tasks, training
 from recommender.models import Champion, TrainingRun
 from recommender.picks import Pick
 from recommender.reasons import reason_texts, reasons_for
@@ -373,3 +374,15 @@ def test_a_short_list_ends_with_new_products_and_claims_nothing_for_them(make_sh
     picks = services.top_products([newcomer.pk], 3)[newcomer.pk]
     assert [(pick.product_id, pick.level) for pick in picks] == [(bought.pk, "popular"), (fresh.pk, "newest")]
     assert reason_texts(picks, "en") == ["Ordered by 1 shopper in the last 30 days", "From our range"]
+
+
+def test_a_heartbeat_that_the_database_refuses_stops_no_training(tastes, monkeypatch):
+    def locked(self, **changes):
+        if not changes:
+            raise OperationalError("database is locked")
+        return update(self, **changes)
+
+    update = training.Work.update
+    monkeypatch.setattr(training.Work, "update", locked)
+    monkeypatch.setattr(training, "BEAT_SECONDS", -1.0)
+    assert {run.state for run in train_all()} == {"done"}
