@@ -59,6 +59,7 @@ def main() -> int:
         client.get(address)
         with CaptureQueriesContext(connection) as queries:
             status = client.get(address).status_code
+        n_queries = len(queries)  # read now: the next request clears the log
         times = []
         for _round in range(ROUNDS):
             started = time.perf_counter()
@@ -68,10 +69,10 @@ def main() -> int:
         result[name] = {
             "median_ms": round(median, 1),
             "worst_ms": round(max(times), 1),
-            "queries": len(queries),
+            "queries": n_queries,
             "status": status,
         }
-        print(f"{name:28} {median:10.1f} {max(times):9.1f} {len(queries):8d}   {'ok' if median < LIMIT_MS else 'OVER'}")
+        print(f"{name:28} {median:10.1f} {max(times):9.1f} {n_queries:8d}   {'ok' if median < LIMIT_MS else 'OVER'}")
     print(json.dumps({"limit_ms": LIMIT_MS, "shoppers": Shopper.objects.count(), "pages": result}))
     return int(any(page["median_ms"] >= LIMIT_MS for page in result.values()))
 
