@@ -73,6 +73,7 @@ def product_columns(n: int, upload_id: int) -> dict[str, list[Any]]:
         "url": empty,
         "image": empty,
         "active": [True] * n,
+        "in_catalogue": [False] * n,
         "demo": [False] * n,
         "created_at": [now()] * n,
         "upload": [upload_id] * n,

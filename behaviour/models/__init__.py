@@ -1,0 +1,26 @@
+"""What shoppers did, what they may be sent, and where it came from."""
+
+from behaviour.models.catalogue import Product, StockChange
+from behaviour.models.events import Event
+from behaviour.models.people import ConsentState, Identity, Merge, Shopper, masked, new_pseudonym, stable_draw
+from behaviour.models.permission import Consent, Suppression
+from behaviour.models.shop import Shop
+from behaviour.models.uploads import ColumnMatch, Upload
+
+__all__ = [
+    "ColumnMatch",
+    "Consent",
+    "ConsentState",
+    "Event",
+    "Identity",
+    "Merge",
+    "Product",
+    "Shop",
+    "Shopper",
+    "StockChange",
+    "Suppression",
+    "Upload",
+    "masked",
+    "new_pseudonym",
+    "stable_draw",
+]

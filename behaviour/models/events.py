@@ -1,0 +1,63 @@
+"""What shoppers did."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from behaviour.models.catalogue import Product
+from behaviour.models.people import Shopper
+from behaviour.models.uploads import PublishedManager, Upload
+
+
+class Event(models.Model):
+    """One thing a shopper did. Append-only; the dedupe key makes every load repeatable."""
+
+    class Kind(models.TextChoices):
+        """What was done."""
+
+        VIEW = "view", _("Viewed")
+        FAVOURITE = "favourite", _("Saved")
+        SEARCH = "search", _("Searched")
+        CART = "cart", _("Put in the cart")
+        UNCART = "uncart", _("Took out of the cart")
+        PURCHASE = "purchase", _("Ordered")
+        REFUND = "refund", _("Returned")
+        RATING = "rating", _("Rated")
+        SIGNUP = "signup", _("Signed up")
+        EMAIL_OPEN = "email_open", _("Opened an email")
+        EMAIL_CLICK = "email_click", _("Clicked in an email")
+        SURVEY_ANSWER = "survey_answer", _("Answered a survey")
+        UNSUBSCRIBE = "unsubscribe", _("Unsubscribed")
+
+    # The index on (shopper, at) serves the foreign key too.
+    shopper = models.ForeignKey(Shopper, on_delete=models.CASCADE, related_name="events", db_index=False)
+    kind = models.CharField(max_length=14, choices=Kind.choices)
+    product = models.ForeignKey(Product, null=True, blank=True, on_delete=models.SET_NULL, related_name="events")
+    at = models.DateTimeField()
+    quantity = models.IntegerField(default=1)
+    # The line's total in the shop's currency; for a rating the stars; null where it has no meaning.
+    amount = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
+    order_ref = models.CharField(max_length=80, blank=True)
+    # campaigns.Message.uuid of the mail behind an open, click, answer or unsubscribe.
+    message = models.UUIDField(null=True, blank=True)
+    # 128-bit hash of what makes the event itself (behaviour.core.keys), or of the caller's own key.
+    dedupe_key = models.UUIDField(unique=True)
+    # Undo walks the upload's range of ids (Upload.first_event, last_event): no index is kept for it.
+    upload = models.ForeignKey(
+        Upload, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+
+    objects = PublishedManager()
+    everything = models.Manager()  # noqa: DJ012 the default manager stands first
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            # One shopper's timeline; profiles of the shoppers that changed.
+            models.Index(fields=["shopper", "at"], name="event_shopper_at"),
+            # Windows over all shoppers ("bought in the last 30 days"), training data.
+            models.Index(fields=["kind", "at"], name="event_kind_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,115 @@
+"""Shoppers, who they are, and which of them turned out to be one person."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from behaviour.models.uploads import PublishedManager, Upload
+from mailai.crypto import keyed_hash
+from mailai.fields import EncryptedTextField
+
+
+def new_pseudonym() -> str:
+    """Return a random stable public id; 48 bits, so that a million shoppers rarely collide."""
+    return "S-" + uuid.uuid4().hex[:12].upper()
+
+
+class ConsentState(models.TextChoices):
+    """Whether a shopper said that marketing mail is welcome."""
+
+    UNKNOWN = "unknown", _("not asked")
+    GIVEN = "given", _("given")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+
+
+class PublishedShoppers(PublishedManager):
+    """Visible shoppers, each person once: who was merged into another is left out."""
+
+    def get_queryset(self) -> models.QuerySet[Any]:
+        """Return the visible rows."""
+        return super().get_queryset().filter(merged_into=None)
+
+
+class Shopper(models.Model):
+    """A person of the shop, buyer or not, without anything that names her."""
+
+    pseudonym = models.CharField(max_length=16, unique=True, default=new_pseudonym)
+    external_id = models.CharField(max_length=120, unique=True)
+    locale = models.CharField(max_length=10, blank=True)
+    timezone = models.CharField(max_length=64, blank=True)
+    country = models.CharField(max_length=60, blank=True, db_index=True)
+    signed_up_at = models.DateTimeField(null=True, blank=True)
+    # The newest Consent for marketing, repeated here so that an audience is one indexed condition.
+    marketing = models.CharField(
+        max_length=10, choices=ConsentState.choices, default=ConsentState.UNKNOWN, db_index=True
+    )
+    demo = models.BooleanField(default=False, db_index=True)
+    # The file that made this row; its undo takes the row away again while nothing else hangs on it.
+    upload = models.ForeignKey(Upload, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    # Another shopper turned out to be the same person: who that is. The row stays, so that the name still leads there.
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="merged_shoppers"
+    )
+    created_at = models.DateTimeField(default=now)
+
+    objects = PublishedShoppers()
+    everything = models.Manager()  # noqa: DJ012 the default manager stands first
+
+    def __str__(self) -> str:
+        return self.pseudonym
+
+
+class Merge(models.Model):
+    """Two shoppers joined because they met in one event, and what has to be put back if that was wrong."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    kept = models.ForeignKey(Shopper, on_delete=models.CASCADE, related_name="merges")
+    joined = models.ForeignKey(Shopper, on_delete=models.CASCADE, related_name="+")
+    # What showed that they are one: "visitor", "email", "person" (somebody decided).
+    evidence = models.CharField(max_length=20)
+    upload = models.ForeignKey(Upload, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    # {"events": [[first id, last id], …], "consents": [id, …], …}: ids of the rows that moved.
+    moved = models.JSONField(default=dict)
+    at = models.DateTimeField(default=now, db_index=True)
+    undone_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.joined_id} -> {self.kept_id}"
+
+
+class Identity(models.Model):
+    """Who a shopper is. Read only when a mail is rendered and on the shopper page."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    shopper = models.OneToOneField(Shopper, on_delete=models.CASCADE, related_name="identity")
+    email = EncryptedTextField(blank=True)
+    first_name = EncryptedTextField(blank=True)
+    last_name = EncryptedTextField(blank=True)
+    phone = EncryptedTextField(blank=True)
+    birthday = EncryptedTextField(blank=True)
+    # Exact look-up and suppression work on this keyed hash (mailai.crypto.blind_index).
+    email_index = models.CharField(max_length=32, unique=True, null=True, blank=True)
+    email_domain = models.CharField(max_length=255, blank=True)
+    # Which key of the ring the row was written with; rotation walks the others.
+    key_id = models.CharField(max_length=8, db_index=True)
+
+    ENCRYPTED: ClassVar[tuple[str, ...]] = ("email", "first_name", "last_name", "phone", "birthday")
+
+    def __str__(self) -> str:
+        return self.shopper.pseudonym
+
+
+def masked(email: str) -> str:
+    """Return an address that can be recognised by who knows it, and read by nobody else."""
+    local, _at, domain = email.partition("@")
+    return f"{local[:1]}••••@{domain}" if domain else "••••"
+
+
+def stable_draw(purpose: str, *parts: Any) -> float:
+    """Return a number in [0, 1) that is the same for the same parts on every machine with this secret key."""
+    return int(keyed_hash(purpose, ":".join(map(str, parts)), 13), 16) / 16**13
