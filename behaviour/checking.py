@@ -51,11 +51,11 @@ def _read(upload: Upload, rejects_name: str) -> dict[str, Any]:
     loader = loader_for(upload, upload.kind)
     with open_table(upload) as table:
         rejects = RejectsFile(rejects_name, table.header)
-        for chunk in table.chunks():
-            cleaned = clean(chunk.rows, table, reading)
+        for block in table.blocks():
+            cleaned = clean(block, table, reading)
             refuse_taken_addresses(loader, cleaned)
             rejects.add(cleaned.refused)
-            report.add(cleaned, table, n_rows=len(chunk.rows))
+            report.add(cleaned, table, n_rows=len(block))
             Upload.objects.filter(pk=upload.pk, state=State.RECEIVED).update(heartbeat_at=now())
     return report.finish()
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from behaviour.core.cleaning import Cleaned
 from behaviour.core.columns import PRODUCTS, SHOPPERS
-from behaviour.core.parsing import Chunk, TableError
+from behaviour.core.parsing import Block, TableError
 from behaviour.loading import EventLoader, ProductLoader
 from behaviour.models import Upload
 from behaviour.people_loading import ShopperLoader
@@ -78,26 +78,25 @@ def _run(upload: Upload) -> None:
     loader = loader_for(upload, upload.kind)
     with open_table(upload) as table:
         rejects = RejectsFile(f"{upload.uuid}.csv.gz", table.header, upload.checkpoint.get("rejects_bytes", 0))
-        for number, chunk in enumerate(table.chunks(), start=1):
-            done = chunk.end <= upload.checkpoint.get("rows", 0)
+        for number, block in enumerate(table.blocks(), start=1):
+            done = block.end <= upload.checkpoint.get("rows", 0)
             if done and isinstance(loader, ProductLoader | ShopperLoader):
                 continue
-            cleaned = clean(chunk.rows, table, reading)
+            cleaned = clean(block, table, reading)
             loader.observe(cleaned)
             if not done:
-                load_chunk(upload, loader, cleaned, chunk, number=number, rejects=rejects)
+                load_block(upload, loader, cleaned, number=number, rejects=rejects)
     loader.finish()
     _complete(upload)
 
 
-def load_chunk(
-    upload: Upload, loader: Loader, cleaned: Cleaned, chunk: Chunk, *, number: int, rejects: RejectsFile
-) -> None:
-    """Load one chunk and commit it with its checkpoint; rows and counters stand or fall together."""
+def load_block(upload: Upload, loader: Loader, cleaned: Cleaned, *, number: int, rejects: RejectsFile) -> None:
+    """Load one block and commit it with its checkpoint; rows and counters stand or fall together."""
+    block: Block = cleaned.block
     with transaction.atomic():
         # The upload's own row is the fence: whoever moves it on owns the chunk, a second run finds it moved.
-        owned = Upload.objects.filter(pk=upload.pk, state=State.IMPORTING, rows_read=chunk.end - len(chunk.rows))
-        if owned.update(rows_read=chunk.end) != 1:
+        owned = Upload.objects.filter(pk=upload.pk, state=State.IMPORTING, rows_read=block.end - len(block))
+        if owned.update(rows_read=block.end) != 1:
             raise _TakenOver
         refuse_taken_addresses(loader, cleaned)
         loaded = loader.load(cleaned)
@@ -106,7 +105,7 @@ def load_chunk(
             findings["withdrawal_kept"] += loader.n_withdrawals_kept
         rejects.add(cleaned.refused)
         upload.findings = dict(findings)
-        upload.checkpoint = {"rows": chunk.end, "chunk": number, "rejects_bytes": rejects.size}
+        upload.checkpoint = {"rows": block.end, "chunk": number, "rejects_bytes": rejects.size}
         Upload.objects.filter(pk=upload.pk).update(
             loaded=F("loaded") + loaded,
             duplicates=F("duplicates") + cleaned.repeated + len(cleaned.frame) - loaded,
@@ -125,7 +124,7 @@ def refuse_taken_addresses(loader: Loader, cleaned: Cleaned) -> None:
         return
     taken = dict(loader.taken(cleaned))
     if taken:
-        cleaned.refused.extend((cleaned.rows[at], code) for at, code in taken.items())
+        cleaned.refused.extend(zip(cleaned.block.rows(list(taken)), taken.values(), strict=True))
         cleaned.frame = cleaned.frame.filter(~cleaned.frame["row"].is_in(list(taken)))
 
 

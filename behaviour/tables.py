@@ -12,7 +12,7 @@ from behaviour.core import parsing, values
 from behaviour.core.cleaning import Cleaned, Reading, clean_events
 from behaviour.core.columns import ONLINE_RETAIL, PRODUCTS, SHOPPERS, Match, recognise
 from behaviour.core.masterdata import clean_products, clean_shoppers
-from behaviour.core.parsing import Chunk, Row, Shape, TableError
+from behaviour.core.parsing import Block, Row, Shape, TableError
 from behaviour.models import Shop, Upload
 from behaviour.pseudonyms import without_addresses
 
@@ -32,9 +32,11 @@ class Table:
     match: Match
     rows: Iterator[Row]
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Yield the rows in chunks, cut at the same places in every reading."""
-        return parsing.chunks(self.rows, size=SIZE, most=MOST, together=self.match.columns.get("order_id"))
+    def blocks(self) -> Iterator[Block]:
+        """Yield the rows in blocks, cut at the same places in every reading."""
+        together = self.match.columns.get("order_id")
+        for chunk in parsing.chunks(self.rows, size=SIZE, most=MOST, together=together):
+            yield parsing.as_block(chunk, len(self.header))
 
 
 def folder(name: str) -> Path:
@@ -92,10 +94,10 @@ def read_through(upload: Upload) -> None:
             raise TableError("damaged") from error
 
 
-def first_rows(upload: Upload, n: int = SAMPLE_ROWS) -> list[Row]:
+def sample_block(upload: Upload, n: int = SAMPLE_ROWS) -> Block:
     """Return the first rows below the header."""
     with open_table(upload) as table:
-        return parsing.sample(table.rows, n)
+        return parsing.sample(table.rows, n, len(table.header))
 
 
 def reading_of(upload: Upload) -> Reading:
@@ -110,24 +112,23 @@ def reading_of(upload: Upload) -> Reading:
     )
 
 
-def guess_day_first(rows: list[Row], match: Match) -> bool:
+def guess_day_first(block: Block, match: Match) -> bool:
     """Say how dates with slashes are meant in this file; day first when nothing tells."""
     at = match.columns.get("consent_at" if match.kind == SHOPPERS else "timestamp")
     if at is None:
         return True
-    month_first = values.looks_month_first([row.cells[at] for row in rows if len(row.cells) > at])
+    month_first = values.looks_month_first(block.frame[f"c{at}"].to_list())
     return not month_first if month_first is not None else match.layout != ONLINE_RETAIL
 
 
-def clean(rows: list[Row], table: Table, reading: Reading) -> Cleaned:
+def clean(block: Block, table: Table, reading: Reading) -> Cleaned:
     """Clean some rows by what kind of file they come from; no shopper's id is an email address then."""
-    return without_addresses(_clean(rows, table, reading))
+    return without_addresses(_clean(block, table, reading))
 
 
-def _clean(rows: list[Row], table: Table, reading: Reading) -> Cleaned:
-    width = len(table.header)
+def _clean(block: Block, table: Table, reading: Reading) -> Cleaned:
     if table.match.kind == PRODUCTS:
-        return clean_products(rows, table.match, reading, width)
+        return clean_products(block, table.match, reading)
     if table.match.kind == SHOPPERS:
-        return clean_shoppers(rows, table.match, reading, width)
-    return clean_events(rows, table.match, reading, width)
+        return clean_shoppers(block, table.match, reading)
+    return clean_events(block, table.match, reading)

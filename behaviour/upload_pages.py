@@ -65,7 +65,7 @@ def listed() -> "QuerySet[Upload]":
 
 def columns_context(upload: Upload) -> dict[str, Any]:
     """Return the rows of the columns step, those to decide first, with sample values (personal ones masked)."""
-    rows = tables.first_rows(upload, SAMPLES)
+    frame = tables.sample_block(upload, SAMPLES).frame
     with tables.open_table(upload) as table:
         header, match = table.header, table.match
     field_of = {at: name for name, at in match.columns.items()}
@@ -73,7 +73,7 @@ def columns_context(upload: Upload) -> dict[str, Any]:
         {
             "at": at,
             "name": name or _("Column %(n)s") % {"n": at + 1},
-            "values": _samples([row.cells[at] for row in rows if len(row.cells) > at], field_of.get(at, "")),
+            "values": _samples(frame[f"c{at}"].to_list(), field_of.get(at, "")),
             "field": field_of.get(at, ""),
             "tag": tag_of(field_of[at], match.kind) if at in field_of else "",
         }

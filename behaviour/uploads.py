@@ -73,14 +73,14 @@ def _store(file: BinaryIO, upload: Upload) -> None:
 
 def _recognise(upload: Upload) -> Match:
     """Settle kind, layout and how dates are meant from the header and the first rows."""
-    rows = tables.first_rows(upload)
-    if not rows:
+    block = tables.sample_block(upload)
+    if not len(block):
         raise TableError("no_rows")
     with tables.open_table(upload) as table:
         match = table.match
     upload.kind, upload.layout = match.kind, match.layout
     upload.mapping |= {
-        "day_first": upload.mapping.get("day_first", tables.guess_day_first(rows, match)),
+        "day_first": upload.mapping.get("day_first", tables.guess_day_first(block, match)),
         "zone": upload.mapping.get("zone") or Shop.current().timezone,
         "currency": upload.mapping.get("currency") or Shop.current().currency,
     }

@@ -10,7 +10,7 @@ import polars as pl
 from behaviour.core import values
 from behaviour.core.columns import EVENTS, KNOWN_EVENTS, ONLINE_RETAIL, Match, plain
 from behaviour.core.keys import SEPARATOR, content_key
-from behaviour.core.parsing import Row
+from behaviour.core.parsing import Block, Row
 
 LONGEST_ID, LONGEST_ORDER, LONGEST_NAME, LONGEST_COUNTRY = 120, 80, 300, 60
 MOST_PIECES, HIGHEST_PRICE, MOST_STARS = 1_000_000, 1e8, 100
@@ -54,7 +54,7 @@ class Cleaned:
 
     frame : what is right, typed, one row each, in the order of the file; a repeated row stands once.
     refused : (row, code of the reason).
-    rows : the rows that ``frame`` counts in its column ``row``.
+    block : what was read; ``frame`` counts its records in the column ``row``.
     repeated : rows that say again what a row before them said.
     fixed : rows in ``frame`` in which something was put right.
     findings : code -> rows, for fixes and other observations; refusals are counted by the caller from ``refused``.
@@ -62,7 +62,7 @@ class Cleaned:
 
     frame: pl.DataFrame
     refused: list[tuple[Row, str]]
-    rows: list[Row] = field(default_factory=list)
+    block: Block
     repeated: int = 0
     fixed: int = 0
     findings: Counter[str] = field(default_factory=Counter)
@@ -71,33 +71,14 @@ class Cleaned:
 Rule = tuple[str, pl.Expr]
 
 
-def tidy_rows(rows: Sequence[Row], width: int) -> tuple[list[Row], list[tuple[Row, str]]]:
-    """Part rows with exactly ``width`` cells (empty ones at the end may be too many) from those that are ragged."""
-    good, refused = [], []
-    for row in rows:
-        if row.broken:
-            refused.append((row, row.broken))
-        elif len(row.cells) == width:
-            good.append(row)
-        elif len(row.cells) > width and not any(row.cells[width:]):
-            good.append(row._replace(cells=row.cells[:width]))
-        else:
-            refused.append((row, "too_many_cells" if len(row.cells) > width else "too_few_cells"))
-    return good, refused
-
-
-def text_frame(rows: Sequence[Row], match: Match, fields: Sequence[str]) -> pl.DataFrame:
+def text_frame(block: Block, match: Match, fields: Sequence[str]) -> pl.DataFrame:
     """Return one text column for each field, empty where the file has none; edges are stripped; ``row`` counts."""
-    columns: dict[str, pl.Series] = {"row": pl.Series(range(len(rows)), dtype=pl.Int64)}
-    for name in fields:
-        at = match.columns.get(name)
-        cells = [""] * len(rows) if at is None else [row.cells[at] for row in rows]
-        columns[name] = pl.Series(name, cells, dtype=pl.String)
-    frame = pl.DataFrame(columns)
-    return frame.with_columns(
-        *(pl.col(name).str.strip_chars() for name in fields),
-        spaces=pl.any_horizontal(pl.col(name) != pl.col(name).str.strip_chars() for name in fields),
-    )
+    there = {name: pl.col(f"c{match.columns[name]}") for name in fields if name in match.columns}
+    cells = [there.get(name, pl.lit("")).alias(name) for name in fields]
+    frame = block.frame.select(pl.int_range(pl.len(), dtype=pl.Int64).alias("row"), *cells)
+    stripped = frame.with_columns(pl.col(name).str.strip_chars() for name in there)
+    spaces = [frame[name] != stripped[name] for name in there]
+    return stripped.with_columns(spaces=pl.any_horizontal(spaces) if spaces else pl.lit(value=False))
 
 
 def judge(frame: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
@@ -108,10 +89,11 @@ def judge(frame: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
     return frame.with_columns(reason=reason)
 
 
-def part(frame: pl.DataFrame, rows: Sequence[Row]) -> tuple[pl.DataFrame, list[tuple[Row, str]]]:
-    """Part what was judged good from the refused rows."""
-    bad = frame.filter(pl.col("reason") != GIVEN).select("row", "reason").rows()
-    return frame.filter(pl.col("reason") == GIVEN), [(rows[at], reason) for at, reason in bad]
+def part(frame: pl.DataFrame, block: Block) -> tuple[pl.DataFrame, list[tuple[Row, str]]]:
+    """Part what was judged good from the refused rows, those that the reader refused included."""
+    bad = frame.filter(pl.col("reason") != GIVEN).select("row", "reason")
+    refused = list(zip(block.rows(bad["row"].to_list()), bad["reason"], strict=True))
+    return frame.filter(pl.col("reason") == GIVEN), [*((row, row.broken) for row in block.refused), *refused]
 
 
 def count_fixes(frame: pl.DataFrame, fixes: Sequence[str]) -> tuple[int, Counter[str]]:
@@ -122,16 +104,15 @@ def count_fixes(frame: pl.DataFrame, fixes: Sequence[str]) -> tuple[int, Counter
     return int(frame.select(pl.any_horizontal(fixes)).to_series().sum()), counts
 
 
-def clean_events(rows: Sequence[Row], match: Match, reading: Reading, width: int) -> Cleaned:
+def clean_events(block: Block, match: Match, reading: Reading) -> Cleaned:
     """Clean rows of behaviour or orders.
 
     The frame has user_id, item_id (text, "" = none), kind, at (UTC), quantity (int), cents (int, the line's total; for
     a rating the stars times 100), order_id, country, name, price, message_id (text) and key (UUID).
     """
-    whole, ragged = tidy_rows(rows, width)
-    frame = _typed(text_frame(whole, match, _fields()), match, reading)
+    frame = _typed(text_frame(block, match, _fields()), match, reading)
     rules = _retail_rules() if match.layout == ONLINE_RETAIL else _rules(match, reading)
-    frame, refused = part(judge(frame, [*rules, *_time_rules(match, reading)]), whole)
+    frame, refused = part(judge(frame, [*rules, *_time_rules(match, reading)]), block)
     frame = _with_keys(frame, retail=match.layout == ONLINE_RETAIL)
     once = frame.unique("key", keep="first", maintain_order=True)
     fixed, findings = count_fixes(once, ["spaces", "number_tidied", "date_format", "became_refund", "id_decimal"])
@@ -142,7 +123,7 @@ def clean_events(rows: Sequence[Row], match: Match, reading: Reading, width: int
         findings["no_clock"] = len(once)
     if n := int(once["other_currency"].sum()):
         findings["other_currency"] = n
-    return Cleaned(once, [*ragged, *refused], whole, len(frame) - len(once), fixed, findings)
+    return Cleaned(once, refused, block, len(frame) - len(once), fixed, findings)
 
 
 def _fields() -> list[str]:

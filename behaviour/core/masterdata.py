@@ -1,7 +1,5 @@
 """Rows about products and shoppers, cleaned: what is right goes on, the rest is refused with a reason."""
 
-from collections.abc import Sequence
-
 import polars as pl
 
 from behaviour.core import values
@@ -16,10 +14,9 @@ from behaviour.core.cleaning import (
     judge,
     part,
     text_frame,
-    tidy_rows,
 )
 from behaviour.core.columns import FIELDS, PRODUCTS, SHOPPERS, Match
-from behaviour.core.parsing import Row
+from behaviour.core.parsing import Block
 
 LONGEST_CATEGORY, LONGEST_ADDRESS, LONGEST_EMAIL, LONGEST_PERSON = 200, 500, 254, 150
 HIGHEST_STOCK = 2_000_000_000
@@ -27,14 +24,13 @@ WEB_ADDRESS = r"^https?://[^\s<>\"]+$"
 IMAGE = r"^(https?://[^\s<>\"]+|products/[\w./-]+)$"
 
 
-def clean_products(rows: Sequence[Row], match: Match, reading: Reading, width: int) -> Cleaned:
+def clean_products(block: Block, match: Match, reading: Reading) -> Cleaned:
     """Clean rows of products; of a repeated product the last row counts.
 
     The frame has item_id, name, category, currency, url, image (text, "" = not given), cents and stock (int or null)
     and active (bool or null).
     """
-    whole, ragged = tidy_rows(rows, width)
-    frame = text_frame(whole, match, FIELDS[PRODUCTS])
+    frame = text_frame(block, match, FIELDS[PRODUCTS])
     frame = frame.with_columns(
         number_tidied=values.odd_number("price") | values.odd_number("stock"),
         cut=pl.col("name").str.len_chars() > LONGEST_NAME,
@@ -49,11 +45,11 @@ def clean_products(rows: Sequence[Row], match: Match, reading: Reading, width: i
         cents=(pl.col("each") * 100).round().cast(pl.Int64, strict=False),
         pieces=pl.col("pieces").clip(lower_bound=0),
     )
-    frame, refused = part(judge(frame, _product_rules()), whole)
+    frame, refused = part(judge(frame, _product_rules()), block)
     frame = frame.with_columns(stock=pl.col("pieces").cast(pl.Int64), active=pl.col("on_sale"))
     once = frame.unique("item_id", keep="last", maintain_order=True)
     fixed, findings = count_fixes(once, ["spaces", "number_tidied", "cut"])
-    return Cleaned(once, [*ragged, *refused], whole, len(frame) - len(once), fixed, findings)
+    return Cleaned(once, refused, block, len(frame) - len(once), fixed, findings)
 
 
 def _product_rules() -> list[tuple[str, pl.Expr]]:
@@ -77,21 +73,20 @@ def _not_like(name: str, pattern: str) -> pl.Expr:
     return written & (~pl.col(name).str.contains(pattern) | (pl.col(name).str.len_chars() > LONGEST_ADDRESS))
 
 
-def clean_shoppers(rows: Sequence[Row], match: Match, reading: Reading, width: int) -> Cleaned:
+def clean_shoppers(block: Block, match: Match, reading: Reading) -> Cleaned:
     """Clean rows about people; of a repeated shopper the last row counts.
 
     The frame has user_id, email, first_name, last_name, phone, country, locale, consent_source (text, "" = not given),
     consent (bool or null) and consent_at (UTC or null).
     """
-    whole, ragged = tidy_rows(rows, width)
-    frame = text_frame(whole, match, FIELDS[SHOPPERS])
+    frame = text_frame(block, match, FIELDS[SHOPPERS])
     frame = frame.with_columns(
         said=values.yes_or_no("consent"),
         said_at=values.moment(frame["consent_at"], zone=reading.zone, day_first=reading.day_first),
         email_case=pl.col("email") != pl.col("email").str.to_lowercase(),
     )
     frame = frame.with_columns(pl.col("email").str.to_lowercase(), pl.col("locale").str.slice(0, 10))
-    frame, refused = part(judge(frame, _shopper_rules(reading)), whole)
+    frame, refused = part(judge(frame, _shopper_rules(reading)), block)
     frame = frame.with_columns(
         pl.col("country").str.slice(0, LONGEST_COUNTRY),
         pl.col("consent_source").str.slice(0, 60),
@@ -101,7 +96,7 @@ def clean_shoppers(rows: Sequence[Row], match: Match, reading: Reading, width: i
     )
     once = frame.unique("who", keep="last", maintain_order=True)
     fixed, findings = count_fixes(once, ["spaces", "email_case"])
-    return Cleaned(once, [*ragged, *refused], whole, len(frame) - len(once), fixed, findings)
+    return Cleaned(once, refused, block, len(frame) - len(once), fixed, findings)
 
 
 def _shopper_rules(reading: Reading) -> list[tuple[str, pl.Expr]]:

@@ -5,10 +5,11 @@ import gzip
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
+import polars as pl
 from charset_normalizer import from_bytes
 
 HEAD_BYTES = 256_000
@@ -59,6 +60,28 @@ class Chunk:
 
     rows: list[Row] = field(default_factory=list)
     end: int = 0
+
+
+@dataclass
+class Block:
+    """Some records after another, as columns.
+
+    frame : ``line`` (counts from 1, the header) and one text column ``c0``, ``c1``, … for each column of the header,
+        never null, "" = empty, edges as they are in the file.
+    refused : records whose cells can't be trusted; ``broken`` says why.
+    end : records of the file up to here, refused ones included.
+    """
+
+    frame: pl.DataFrame
+    refused: list[Row] = field(default_factory=list)
+    end: int = 0
+
+    def __len__(self) -> int:
+        return len(self.frame) + len(self.refused)
+
+    def rows(self, places: Sequence[int]) -> list[Row]:
+        """Return the records at these places of the frame, as they stand in the file."""
+        return [Row(line, list(cells)) for line, *cells in self.frame[places].iter_rows()]
 
 
 def unpacked(file: BinaryIO) -> BinaryIO:
@@ -252,9 +275,33 @@ def chunks(rows: Iterator[Row], *, size: int, most: int, together: int | None = 
         yield chunk
 
 
-def sample(rows: Iterator[Row], n: int) -> list[Row]:
+def sample(rows: Iterator[Row], n: int, width: int) -> Block:
     """Return the first ``n`` rows, fewer where they are very wide."""
-    return next(chunks(rows, size=n, most=n), Chunk()).rows
+    return as_block(next(chunks(rows, size=n, most=n), Chunk()), width)
+
+
+def as_block(chunk: Chunk, width: int) -> Block:
+    """Turn rows into columns; those with more or fewer cells than ``width`` are refused.
+
+    Empty cells too many at the end are no harm.
+    """
+    good, refused = _tidy(chunk.rows, width)
+    columns = {f"c{at}": [row.cells[at] for row in good] for at in range(width)}
+    schema = {"line": pl.Int64, **dict.fromkeys(columns, pl.String)}
+    return Block(pl.DataFrame({"line": [row.line for row in good], **columns}, schema=schema), refused, chunk.end)
+
+
+def _tidy(rows: Iterable[Row], width: int) -> tuple[list[Row], list[Row]]:
+    good, refused = [], []
+    for row in rows:
+        if row.broken:
+            refused.append(row)
+        elif len(row.cells) == width or (len(row.cells) > width and not any(row.cells[width:])):
+            good.append(row)
+        else:
+            reason = "too_many_cells" if len(row.cells) > width else "too_few_cells"
+            refused.append(row._replace(broken=reason))
+    return good, refused
 
 
 def _same(one: Row, other: Row, column: int | None) -> bool:

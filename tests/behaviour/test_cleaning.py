@@ -10,7 +10,7 @@ from behaviour.core import values
 from behaviour.core.cleaning import Cleaned, Reading, clean_events
 from behaviour.core.columns import recognise
 from behaviour.core.masterdata import clean_products, clean_shoppers
-from behaviour.core.parsing import Row
+from behaviour.core.parsing import Chunk, Row, as_block
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -18,7 +18,8 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 def cleaned(text: str, function: Any = clean_events, **reading: Any) -> Cleaned:
     header, *lines = [line.split(",") for line in text.strip().splitlines()]
     rows = [Row(at, line) for at, line in enumerate(lines, start=2)]
-    return function(rows, recognise(header), Reading(zone="Europe/London", now=NOW, **reading), len(header))
+    block = as_block(Chunk(rows, len(rows)), len(header))
+    return function(block, recognise(header), Reading(zone="Europe/London", now=NOW, **reading))
 
 
 @pytest.mark.parametrize(
