@@ -2,41 +2,42 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.utils.timezone import now
 
-from behaviour.core import parsing, values
+from behaviour.core import packing, parsing, reading, reading_blocks, shapes, values
 from behaviour.core.cleaning import Cleaned, Reading, clean_events
 from behaviour.core.columns import ONLINE_RETAIL, PRODUCTS, SHOPPERS, Match, recognise
 from behaviour.core.masterdata import clean_products, clean_shoppers
-from behaviour.core.parsing import Block, Row, Shape, TableError
+from behaviour.core.parsing import Block, Chunk, Shape
 from behaviour.models import Shop, Upload
 from behaviour.pseudonyms import without_addresses
 
-# Rows of one transaction: a chunk ends after SIZE rows, but keeps the lines of an order together up to MOST.
-SIZE, MOST = 4000, 5000
+# A block ends after SIZE records, but keeps the lines of an order together up to MOST.
+SIZE, MOST = 100_000, 105_000
 SAMPLE_ROWS = 20_000
-READ_BYTES = 1 << 20
-# Bytes without a line break, and bytes in all, above which a file is no table but a bomb.
-LONGEST_LINE, LARGEST_UNPACKED = 2 << 20, 20_000_000_000
 
 
 @dataclass(frozen=True)
 class Table:
-    """An open file."""
+    """An open file.
+
+    notes : what is odd about its header, as ``core.reading.Opened`` says.
+    """
 
     header: list[str]
     match: Match
-    rows: Iterator[Row]
+    pieces: Iterator[Block]
+    notes: list[dict[str, Any]] = field(default_factory=list)
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the rows in blocks, cut at the same places in every reading."""
+        """Yield the records in blocks, cut at the same places in every reading."""
         together = self.match.columns.get("order_id")
-        for chunk in parsing.chunks(self.rows, size=SIZE, most=MOST, together=together):
-            yield parsing.as_block(chunk, len(self.header))
+        return reading_blocks.blocks(self.pieces, size=SIZE, most=MOST, together=together)
 
 
 def folder(name: str) -> Path:
@@ -61,43 +62,29 @@ def open_table(upload: Upload) -> Iterator[Table]:
     """
     written = upload.mapping
     with stored_file(upload).open("rb") as file:
-        shape = Shape(**written["shape"]) if "shape" in written else parsing.look(file)
-        rows = parsing.records(file, shape)
-        header = [name.strip() for name in next(rows, Row(1, [])).cells]
-        if not any(header):
-            raise TableError("empty")
-        if len(header) > parsing.MOST_COLUMNS:
-            raise TableError("too_many_columns")
-        match = recognise(header, written.get("kind", "auto"), written.get("columns") or None)
-        yield Table(header, match, rows)
+        shape = Shape.of(written["shape"]) if "shape" in written else shapes.look(file)
+        opened = reading.open_file(file, shape)
+        match = recognise(opened.header, written.get("kind", "auto"), written.get("columns") or None)
+        yield Table(opened.header, match, opened.pieces, opened.notes)
 
 
-def read_through(upload: Upload) -> None:
-    """Read the file to its end, so that a damaged or endless one is refused before anything is loaded.
+def look(upload: Upload, *, encoding: str = "", delimiter: str = "") -> Shape:
+    """Read the stored file to its end and find out how it is written; a person's choice goes before what is seen.
 
     Raises
     ------
-    TableError : damaged, cut off, or without line breaks; far too large when unpacked.
+    TableError : it is no table, damaged, or far too large when unpacked.
     """
-    size = unbroken = 0
     with stored_file(upload).open("rb") as file:
-        try:
-            text = parsing.unpacked(file)
-            while block := text.read(READ_BYTES):
-                size += len(block)
-                unbroken = 0 if b"\n" in block or b"\r" in block else unbroken + len(block)
-                if unbroken > LONGEST_LINE:
-                    raise TableError("endless_line")
-                if size > LARGEST_UNPACKED:
-                    raise TableError("too_large_unpacked")
-        except parsing.DAMAGE as error:
-            raise TableError("damaged") from error
+        telling = b"" if packing.is_workbook(file) else packing.read_through(file)
+        file.seek(0)
+        return shapes.look(file, encoding=encoding, delimiter=delimiter, telling=telling)
 
 
 def sample_block(upload: Upload, n: int = SAMPLE_ROWS) -> Block:
-    """Return the first rows below the header."""
+    """Return the first records below the header, fewer where they are very wide."""
     with open_table(upload) as table:
-        return parsing.sample(table.rows, n, len(table.header))
+        return next(reading_blocks.blocks(table.pieces, size=n, most=n), parsing.as_block(Chunk(), len(table.header)))
 
 
 def reading_of(upload: Upload) -> Reading:
@@ -121,14 +108,14 @@ def guess_day_first(block: Block, match: Match) -> bool:
     return not month_first if month_first is not None else match.layout != ONLINE_RETAIL
 
 
-def clean(block: Block, table: Table, reading: Reading) -> Cleaned:
+def clean(block: Block, table: Table, how: Reading) -> Cleaned:
     """Clean some rows by what kind of file they come from; no shopper's id is an email address then."""
-    return without_addresses(_clean(block, table, reading))
+    return without_addresses(_clean(block, table, how))
 
 
-def _clean(block: Block, table: Table, reading: Reading) -> Cleaned:
+def _clean(block: Block, table: Table, how: Reading) -> Cleaned:
     if table.match.kind == PRODUCTS:
-        return clean_products(block, table.match, reading)
+        return clean_products(block, table.match, how)
     if table.match.kind == SHOPPERS:
-        return clean_shoppers(block, table.match, reading)
-    return clean_events(block, table.match, reading)
+        return clean_shoppers(block, table.match, how)
+    return clean_events(block, table.match, how)

@@ -7,6 +7,11 @@ from behaviour.core.parsing import TableError
 # Reason -> (why, what to do).
 REASONS = {
     "broken_quotes": (_("The quotes are broken"), _("Close the quote, or double a quote that is part of the text.")),
+    "bad_bytes": (
+        _("The line holds bytes that are no text"),
+        _("Save the file as UTF-8 again, or write the damaged cell anew."),
+    ),
+    "summary_line": (_("A sum, not a row"), _("Nothing: a total below the rows is no behaviour.")),
     "too_many_cells": (_("More cells than columns"), _("Put quotes around a text that holds the separator.")),
     "too_few_cells": (_("Fewer cells than columns"), _("Complete the row, or remove it.")),
     "no_shopper": (
@@ -63,7 +68,25 @@ FIXES = ("spaces", "number_tidied", "date_format", "id_decimal", "became_refund"
 PROBLEMS = {
     "empty": _("The file is empty. Export it again and check that it holds rows."),
     "not_text": _("This is not a CSV file. Export your data as CSV or TSV and upload that."),
-    "spreadsheet": _("This is a spreadsheet. Open it and save it as CSV (UTF-8), then upload that."),
+    "spreadsheet": _("This is a document of another program. Save it as .xlsx or as CSV (UTF-8), then upload that."),
+    "old_spreadsheet": _("This is an old or locked spreadsheet. Save it as .xlsx or CSV without a password."),
+    "spreadsheet_large": _(
+        "The spreadsheet holds more than 3,000,000 cells. Save it as CSV (UTF-8), then upload that."
+    ),
+    "picture": _("This is a picture, not a table. Export your data as CSV or TSV and upload that."),
+    "pdf": _("This is a PDF, not a table. Export your data as CSV or TSV and upload that."),
+    "web_page": _(
+        "This is a web page, not a table; often the page that asks to sign in. Download the export itself and "
+        "upload that."
+    ),
+    "packed_twice": _("The file is packed twice. Unpack it once, then upload what is inside."),
+    "encoding_unknown": _("The letters of this file can't be read in any known encoding. Save it as CSV (UTF-8)."),
+    "xml_broken": _("The XML is broken. Export the feed again; a browser shows where it breaks."),
+    "xml_entities": _("The file declares entities of its own, which can hide attacks. Export it without them."),
+    "no_items": _("The XML holds no products. Upload a product feed as Google Merchant Center takes it, or a CSV."),
+    "endless_item": _("A product of the feed holds more than 1,000,000 characters. Shorten its description."),
+    "bomb": _("The file unpacks to hundreds of times its size, as no table does. Upload the CSV itself."),
+    "zip_path": _("The .zip names files outside its own folder. Pack the CSV anew, or upload the CSV itself."),
     "zip_members": _("A .zip must hold exactly one CSV file. Pack them one by one, or upload the CSV itself."),
     "zip_password": _("The .zip is locked with a password. Pack the file without one."),
     "damaged": _("The file is damaged or was cut off. Export or copy it again."),

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from behaviour import tables
 from behaviour.core.columns import EVENT_NAMES, KINDS, Match
-from behaviour.core.parsing import TableError, look
+from behaviour.core.parsing import TableError
 from behaviour.importing import DEAD_AFTER, MOST_TRIES
 from behaviour.models import Consent, ConsentState, Event, Product, Shop, Shopper, Upload
 from behaviour.people_loading import proof_of
@@ -44,10 +44,7 @@ def receive_upload(file: BinaryIO, filename: str, by: Any = None, kind: str = "a
     path = tables.stored_file(upload)
     try:
         _store(file, upload)
-        with path.open("rb") as stored:
-            shape = look(stored)
-        upload.mapping |= {"shape": {"encoding": shape.encoding, "delimiter": shape.delimiter}}
-        tables.read_through(upload)
+        upload.mapping |= {"shape": tables.look(upload).stored()}
         _recognise(upload)
     except TableError as error:
         path.unlink(missing_ok=True)

@@ -1,32 +1,21 @@
-"""Bytes to rows: packing, encoding, separator, broken quotes. Every row keeps its line; none is lost silently."""
+"""Text to records, carefully: every record keeps its line; none is lost silently. This is the slow, exact way."""
 
 import csv
-import gzip
-import io
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import BinaryIO, NamedTuple
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, BinaryIO, NamedTuple
 
 import polars as pl
-from charset_normalizer import from_bytes
 
-HEAD_BYTES = 256_000
-DELIMITERS = ",;\t|"
 # A quoted cell may hold line breaks; a quote that is never closed would swallow the file.
 LONGEST_RECORD = 50
 LONGEST_CELL = 131_072
 MOST_COLUMNS = 500
-# Characters that a chunk holds at most, so that rows of any width fit into memory.
-HEAVIEST = 32_000_000
-# Western files decode as many of their neighbours; this is the one that shops in fact use.
-WESTERN = "cp1252"
-NEIGHBOURS = frozenset(
-    {"cp1250", "cp1254", "cp1257", "cp1258", "latin_1", "iso8859_15", "iso8859_9", "hp_roman8", "cp775"}
-)
-# What reading a damaged or cut-off packing raises.
-DAMAGE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, UnicodeError, NotImplementedError)
+PIECE = 1 << 20
+# What no text holds: control signs, and the sign that stands for bytes that could not be read.
+BAD = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufffd]")
+LINE_BREAK = re.compile(rb"[\r\n]")
 
 
 class TableError(ValueError):
@@ -40,10 +29,36 @@ class TableError(ValueError):
 
 @dataclass(frozen=True)
 class Shape:
-    """How the text of a file is written."""
+    """How a file is written.
 
-    encoding: str
-    delimiter: str
+    form : "csv", "xlsx" or "xml".
+    skip : lines (of a spreadsheet: rows) above the header.
+    header : the first row holds names; else the columns are numbered.
+    sheet, others : which sheet of a spreadsheet is read, and which ones are not.
+    columns : how many there are; 0 = as many as the header has names.
+    names : of the columns of an XML feed.
+    unsure : other encodings that fit as well.
+    """
+
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    form: str = "csv"
+    skip: int = 0
+    header: bool = True
+    sheet: str = ""
+    columns: int = 0
+    names: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "Shape":
+        """Return the shape that was kept as JSON."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
+
+    def stored(self) -> dict[str, Any]:
+        """Return the shape as JSON values."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
 class Row(NamedTuple):
@@ -84,97 +99,53 @@ class Block:
         return [Row(line, list(cells)) for line, *cells in self.frame[places].iter_rows()]
 
 
-def unpacked(file: BinaryIO) -> BinaryIO:
-    """Return the stream of the table itself: the file, or the one file in a .gz or .zip."""
-    magic = file.read(4)
-    file.seek(0)
-    if not magic:
-        raise TableError("empty")
-    if magic[:2] == b"\x1f\x8b":
-        return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
-    if magic[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return _only_member(file)
-    return file
+class Source:
+    """A stream of UTF-8 bytes, taken from the front.
 
-
-def _only_member(file: BinaryIO) -> BinaryIO:
-    try:
-        archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise TableError("damaged") from error
-    names = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
-    if any(info.filename == "[Content_Types].xml" for info in names):
-        raise TableError("spreadsheet")
-    if len(names) != 1:
-        raise TableError("zip_members", n=len(names))
-    if names[0].flag_bits & 0x1:
-        raise TableError("zip_password")
-    try:
-        return archive.open(names[0])  # type: ignore[return-value]
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise TableError("damaged") from error
-
-
-def look(file: BinaryIO) -> Shape:
-    """Find encoding and separator from the first 256 kB.
-
-    Raises
-    ------
-    TableError : empty, damaged, or not text.
+    line : number of the line that comes next.
+    taken : bytes so far.
     """
-    try:
-        head = unpacked(file).read(HEAD_BYTES)
-    except DAMAGE as error:
-        raise TableError("damaged") from error
-    finally:
-        file.seek(0)
-    encoding = _encoding(head)
-    text = head.decode(encoding, errors="replace").replace("\0", "")
-    if not text.strip():
-        raise TableError("empty")
-    return Shape(encoding, _delimiter(text))
 
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._held = b""
+        self._at = 0
+        self.line = 1
+        self.taken = 0
+        self.ended = False
 
-def _encoding(head: bytes) -> str:
-    for mark, name in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if head.startswith(mark):
-            return name
-    even, odd = head[:2000:2], head[1:2000:2]
-    if odd.count(0) > 0.4 * len(odd) > 0 and not even.count(0):
-        return "utf-16-le"
-    if sum(byte < 9 or 13 < byte < 27 for byte in head[:4000]) > len(head[:4000]) / 100:
-        raise TableError("not_text")
-    try:
-        # The cut may go through a character.
-        head[: len(head) - 4 if len(head) == HEAD_BYTES else None].decode("utf-8")
-        return "utf-8"
-    except UnicodeDecodeError as error:
-        if error.start >= len(head) - 8 and len(head) == HEAD_BYTES:
-            return "utf-8"
-    best = from_bytes(head).best()
-    if best is None:
-        raise TableError("not_text")
-    return WESTERN if best.encoding in NEIGHBOURS else best.encoding
+    def peek(self, size: int) -> bytes:
+        """Return up to ``size`` bytes that come next; fewer only at the end of the file."""
+        while len(self._held) - self._at < size and not self.ended:
+            more = self._stream.read(size)
+            self.ended = not more
+            self._held = self._held[self._at :] + more
+            self._at = 0
+        return self._held[self._at : self._at + size]
 
+    def take(self, size: int, lines: int) -> None:
+        """Pass over bytes that were peeked at, and the lines in them."""
+        self._at += size
+        self.taken += size
+        self.line += lines
 
-def _delimiter(text: str) -> str:
-    """Return the separator that splits the first lines most evenly; a comma where none does."""
-    lines = [line for line in text.splitlines()[:30] if line.strip()][:20]
-    best, most = ",", 0.0
-    for sign in DELIMITERS:
-        counts = [len(cells) - 1 for cells in _try(lines, sign)]
-        if counts and counts[0]:
-            even = sum(count == counts[0] for count in counts) / len(counts)
-            if even * even * counts[0] ** 0.5 > most:
-                best, most = sign, even * even * counts[0] ** 0.5
-    return best
+    def ends_with(self, piece: bytes) -> bool:
+        """Say whether nothing comes after what was peeked at."""
+        return self.ended and len(self._held) - self._at == len(piece)
 
-
-def _try(lines: list[str], delimiter: str) -> list[list[str]]:
-    try:
-        return list(csv.reader(lines, delimiter=delimiter))
-    except csv.Error:
-        return [line.split(delimiter) for line in lines]
+    def next_line(self, offset: int) -> bytes:
+        """Return the line that begins ``offset`` bytes from here with its line break; empty at the end."""
+        size = max(PIECE, 2 * offset)
+        while True:
+            self.peek(size)
+            found = LINE_BREAK.search(self._held, self._at + offset)
+            # Whether a \n follows the \r, only the next byte tells.
+            if found and (found.end() < len(self._held) or self.ended or found.group() == b"\n"):
+                end = found.end() + (self._held[found.start() : found.end() + 1] == b"\r\n")
+                return self._held[self._at + offset : end]
+            if self.ended:
+                return self._held[self._at + offset :]
+            size *= 2
 
 
 class _EndlessError(Exception):
@@ -182,13 +153,12 @@ class _EndlessError(Exception):
 
 
 class _Lines:
-    """Lines of the file; those of the current record are remembered, so that they can be read again."""
+    """The lines of one record after another; they are taken from the source when the record is settled."""
 
-    def __init__(self, text: Iterator[str]) -> None:
-        self._text = text
-        self._again: list[str] = []
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._sizes: list[int] = []
         self.taken: list[str] = []
-        self.number = 0
 
     def __iter__(self) -> "_Lines":
         return self
@@ -196,46 +166,45 @@ class _Lines:
     def __next__(self) -> str:
         if len(self.taken) >= LONGEST_RECORD:
             raise _EndlessError
-        line = self._again.pop() if self._again else next(self._text)
-        self.taken.append(line)
-        self.number += 1
-        return line.replace("\0", "")
+        line = self._source.next_line(sum(self._sizes))
+        if not line:
+            raise StopIteration
+        self._sizes.append(len(line))
+        self.taken.append(line.decode("utf-8", "replace").replace("\0", "\ufffd"))
+        return self.taken[-1]
 
-    def put_back(self) -> str:
-        """Keep the first line of the record, give the others back."""
-        first, rest = self.taken[0], self.taken[1:]
-        self._again.extend(reversed(rest))
-        self.number -= len(rest)
-        return first
+    def settle(self, n: int | None = None) -> None:
+        """Take the first ``n`` lines of the record (all of them) from the source; the others come again."""
+        sizes = self._sizes[:n]
+        self._source.take(sum(sizes), len(sizes))
+        self._sizes.clear()
+        self.taken.clear()
 
 
-def records(file: BinaryIO, shape: Shape) -> Iterator[Row]:
-    """Yield every record of the file, the header first; blank lines are passed over.
+def careful(source: Source, delimiter: str) -> Iterator[Row]:
+    """Yield record after record; blank lines are passed over. Between two, the source stands behind the first.
 
-    A row whose quotes are broken comes back as one cell with ``broken`` set, and reading goes on with the next line.
-
-    Raises
-    ------
-    TableError : the packing is damaged.
+    A record whose quotes are broken comes back as one cell with ``broken`` set, and reading goes on with the next line.
     """
-    text = io.TextIOWrapper(unpacked(file), encoding=shape.encoding, errors="replace", newline="")
-    lines = _Lines(iter(text))
-    reader = csv.reader(lines, delimiter=shape.delimiter, strict=True)
+    lines = _Lines(source)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
-        lines.taken.clear()
+        at = source.line
         try:
             cells = next(reader)
+            text = "".join(lines.taken)
+            lines.settle()
         except StopIteration:
             return
         except (csv.Error, _EndlessError):
-            first = lines.put_back().replace("\0", "").rstrip("\r\n")
-            cells = _leniently(first, shape.delimiter)
-            yield Row(lines.number, cells or [first], "" if cells else "broken_quotes")
-            continue
-        except DAMAGE as error:
-            raise TableError("damaged") from error
+            text = lines.taken[0].rstrip("\r\n")
+            lines.settle(1)
+            cells = _leniently(text, delimiter)
+            if not cells:
+                yield Row(at, [text], "broken_quotes")
+                continue
         if any(cells):
-            yield Row(lines.number - len(lines.taken) + 1, cells)
+            yield Row(at, cells, "bad_bytes" if BAD.search(text) else "")
 
 
 def _leniently(line: str, delimiter: str) -> list[str]:
@@ -250,48 +219,19 @@ def _leniently(line: str, delimiter: str) -> list[str]:
     return read if len(read) == len(cells) else []
 
 
-def chunks(rows: Iterator[Row], *, size: int, most: int, together: int | None = None) -> Iterator[Chunk]:
-    """Cut records into chunks, at the same places in every reading of the file.
-
-    Parameters
-    ----------
-    size : int
-        Rows after which a chunk ends.
-    most : int, >= size
-        Rows that it never exceeds.
-    together : int or None
-        Column whose equal neighbours (the lines of one order) stay in one chunk as far as ``most`` allows.
-    """
-    chunk, weight = Chunk(), 0
-    for row in rows:
-        n = len(chunk.rows)
-        if n >= most or weight > HEAVIEST or (n >= size and not _same(chunk.rows[-1], row, together)):
-            yield chunk
-            chunk, weight = Chunk(end=chunk.end), 0
-        weight += sum(map(len, row.cells))
-        chunk.rows.append(row)
-        chunk.end += 1
-    if chunk.rows:
-        yield chunk
-
-
-def sample(rows: Iterator[Row], n: int, width: int) -> Block:
-    """Return the first ``n`` rows, fewer where they are very wide."""
-    return as_block(next(chunks(rows, size=n, most=n), Chunk()), width)
-
-
 def as_block(chunk: Chunk, width: int) -> Block:
     """Turn rows into columns; those with more or fewer cells than ``width`` are refused.
 
     Empty cells too many at the end are no harm.
     """
-    good, refused = _tidy(chunk.rows, width)
+    good, refused = tidy(chunk.rows, width)
     columns = {f"c{at}": [row.cells[at] for row in good] for at in range(width)}
     schema = {"line": pl.Int64, **dict.fromkeys(columns, pl.String)}
     return Block(pl.DataFrame({"line": [row.line for row in good], **columns}, schema=schema), refused, chunk.end)
 
 
-def _tidy(rows: Iterable[Row], width: int) -> tuple[list[Row], list[Row]]:
+def tidy(rows: Iterable[Row], width: int) -> tuple[list[Row], list[Row]]:
+    """Part the rows that have a cell for each column from those that are refused."""
     good, refused = [], []
     for row in rows:
         if row.broken:
@@ -302,9 +242,3 @@ def _tidy(rows: Iterable[Row], width: int) -> tuple[list[Row], list[Row]]:
             reason = "too_many_cells" if len(row.cells) > width else "too_few_cells"
             refused.append(row._replace(broken=reason))
     return good, refused
-
-
-def _same(one: Row, other: Row, column: int | None) -> bool:
-    if column is None or len(one.cells) <= column or len(other.cells) <= column:
-        return False
-    return one.cells[column] == other.cells[column]

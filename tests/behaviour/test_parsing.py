@@ -3,19 +3,24 @@
 import gzip
 import io
 import zipfile
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from behaviour.core.columns import recognise
-from behaviour.core.parsing import Row, Shape, TableError, chunks, look, records, sample
+from behaviour.core.encodings import as_utf8
+from behaviour.core.packing import unpacked
+from behaviour.core.parsing import Chunk, Row, Source, TableError, as_block, careful
+from behaviour.core.reading_blocks import blocks
+from behaviour.core.shapes import look
 
 
 def read(data: bytes) -> list[Row]:
     file = io.BytesIO(data)
-    return list(records(file, look(file)))
+    shape = look(file)
+    return list(careful(Source(as_utf8(unpacked(file), shape.encoding)), shape.delimiter))
 
 
 def cells(data: bytes) -> list[list[str]]:
@@ -72,10 +77,10 @@ def test_an_unclosed_quote_costs_one_row_only() -> None:
     [
         (b"", "empty"),
         (b"\n\n  \n", "empty"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1\0\0\0\1\0\x08\x06\0\0\0" * 3, "not_text"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1\0\0\0\1\0\x08\x06\0\0\0" * 3, "picture"),
         (gzip.compress(PLAIN.encode(), mtime=0)[:20], "damaged"),
         (packed(("a.csv", b"x"), ("b.csv", b"y")), "zip_members"),
-        (packed(("[Content_Types].xml", b"x"), ("xl/workbook.xml", b"y")), "spreadsheet"),
+        (packed(("[Content_Types].xml", b"x"), ("word/document.xml", b"y")), "spreadsheet"),
         (b"PK\x03\x04nonsense", "damaged"),
     ],
 )
@@ -96,17 +101,20 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 
 @given(st.text(alphabet='ab,"\n\r;', min_size=1, max_size=60))
 def test_no_text_is_lost_to_quotes(text: str) -> None:
-    rows = list(records(io.BytesIO(text.encode()), Shape("utf-8", ",")))
+    rows = list(careful(Source(io.BytesIO(text.encode())), ","))
     assert sum(cell.count("a") for row in rows for cell in row.cells) == text.count("a")
 
 
-@given(st.lists(st.integers(0, 3), max_size=60))
-def test_chunks_hold_every_row_once_and_keep_orders_together(orders: list[int]) -> None:
+@given(st.lists(st.integers(0, 3), max_size=60), st.integers(1, 9))
+def test_blocks_hold_every_row_once_and_keep_orders_together(orders: list[int], piece: int) -> None:
     rows = [Row(at, [str(order)]) for at, order in enumerate(orders)]
-    cut = list(chunks(iter(rows), size=5, most=1000, together=0))
-    assert [row for chunk in cut for row in chunk.rows] == rows
-    assert all(one.rows[-1].cells != two.rows[0].cells for one, two in pairwise(cut))
-    assert all(len(chunk.rows) <= 7 for chunk in chunks(iter(rows), size=5, most=7, together=0))
+    pieces = [as_block(Chunk(rows[at : at + piece]), 1) for at in range(0, len(rows), piece)]
+    cut = list(blocks(iter(pieces), size=5, most=1000, together=0))
+    assert [row for block in cut for row in block.rows(range(len(block.frame)))] == rows
+    assert [block.end for block in cut] == [*accumulate(map(len, cut))]
+    edges = [block.frame["c0"].to_list() for block in cut]
+    assert all(one[-1] != two[0] for one, two in pairwise(edges))
+    assert all(len(block) <= 7 for block in blocks(iter(pieces), size=5, most=7, together=0))
 
 
 @pytest.mark.parametrize(
@@ -136,9 +144,8 @@ def test_a_persons_choice_goes_before_the_guess() -> None:
     assert recognise(["x", "y"]).missing
 
 
-def test_wide_rows_make_small_chunks() -> None:
+def test_wide_rows_make_small_blocks() -> None:
     rows = [Row(at, ["x" * 2_000_000] * 5) for at in range(8)]
-    cut = list(chunks(iter(rows), size=4000, most=5000))
-    assert [row for chunk in cut for row in chunk.rows] == rows
-    assert [len(chunk.rows) for chunk in cut] == [4, 4]
-    assert sample(iter(rows), 20_000, len(rows[0].cells)).rows(range(4)) == rows[:4]
+    cut = list(blocks((as_block(Chunk([row]), 5) for row in rows), size=4000, most=5000))
+    assert [row for block in cut for row in block.rows(range(len(block.frame)))] == rows
+    assert [len(block) for block in cut] == [4, 4]

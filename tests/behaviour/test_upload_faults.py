@@ -8,6 +8,7 @@ import pytest
 from django.utils.timezone import now
 
 from behaviour import checking, tables, tasks, uploads
+from behaviour.core import packing
 from behaviour.models import Event, Shopper, Upload
 from behaviour.rejects import path_of
 from mailai.errors import InputError, StateError
@@ -18,14 +19,14 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_line_without_end_is_refused_before_it_is_read(packed: bool) -> None:
-    data = b"user_id,item_id,event,timestamp\n1,A,view,2026-01-01\n" + b"a" * (tables.LONGEST_LINE + (2 << 20))
+    data = b"user_id,item_id,event,timestamp\n1,A,view,2026-01-01\n" + b"a" * (packing.LONGEST_LINE + (2 << 20))
     with pytest.raises(InputError, match="a line of more than 2 MB"):
         received(gzip.compress(data) if packed else data)
     assert list(tables.folder("uploads").iterdir()) == []
 
 
 def test_a_file_that_unpacks_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "LARGEST_UNPACKED", 50_000)
+    monkeypatch.setattr(packing, "LARGEST_UNPACKED", 50_000)
     with pytest.raises(InputError, match="unpacks to more than"):
         received(gzip.compress(b"user_id,item_id,event,timestamp\n" + b"1,A,view,2026-01-01\n" * 9999))
 

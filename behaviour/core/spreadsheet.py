@@ -1,0 +1,150 @@
+"""Rows of an .xlsx as text. Its size is found out before it is opened: a small file can unpack to a terabyte."""
+
+import datetime
+import re
+import zipfile
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+
+from behaviour.core.packing import archive_of
+from behaviour.core.parsing import BAD, Row, TableError
+
+# A cell costs about 100 bytes of memory while the sheet is read.
+MOST_CELLS, LARGEST_UNPACKED, MOST_TEXT = 3_000_000, 300_000_000, 300_000_000
+PIECE = 1 << 20
+DOCTYPE = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
+CELL = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,3})(\d{0,7})["']""")
+SHARED = re.compile(rb"""\bt\s*=\s*["']s["'][^>]*>\s*<(?:\w+:)?v>\s*(\d{1,9})""")
+Value = str | float | bool | datetime.date | datetime.time | datetime.timedelta
+
+
+def sheets(file: BinaryIO) -> list[str]:
+    """Return the names of the sheets that hold rows, in their order.
+
+    Raises
+    ------
+    TableError : damaged, locked, too large, or made to unpack without end.
+    """
+    _refuse_large(file)
+    workbook = _open(file)
+    names = [name for name in workbook.sheet_names if workbook.get_sheet_by_name(name).height]
+    if not names:
+        raise TableError("empty")
+    return names
+
+
+def rows(file: BinaryIO, sheet: str) -> Iterator[Row]:
+    """Yield the rows of a sheet that are not blank; dates are written as 2026-11-23 06:12:08."""
+    _refuse_large(file)
+    table = _open(file).get_sheet_by_name(sheet)
+    first = table.start[0] if table.start else 0
+    # Rows above the first filled one are handed out too.
+    line = 1 if table.total_height == table.height else first + 1
+    for line, values in enumerate(table.iter_rows(), start=line):  # noqa: B020 the number goes on
+        cells = [as_text(value) for value in values]
+        if any(cells):
+            yield Row(line, cells, "bad_bytes" if BAD.search("\n".join(cells)) else "")
+
+
+def _open(file: BinaryIO) -> "CalamineWorkbook":  # type: ignore[name-defined]  # noqa: F821 imported where it is needed
+    import python_calamine
+
+    file.seek(0)
+    try:
+        return python_calamine.load_workbook(file)
+    except python_calamine.PasswordError as error:
+        raise TableError("zip_password") from error
+    except (python_calamine.CalamineError, ValueError, OSError) as error:
+        raise TableError("damaged") from error
+
+
+def as_text(value: Value) -> str:
+    """Return the value of a cell as people would write it into a CSV."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, datetime.datetime):
+        # Spreadsheets keep times as fractions of a day: 08:26 may come as 08:25:59.999999.
+        return (value + datetime.timedelta(milliseconds=0.5)).replace(microsecond=0).isoformat(" ")
+    return str(value)
+
+
+def _refuse_large(file: BinaryIO) -> None:
+    """Refuse a workbook whose cells would not fit into memory.
+
+    The reader lays out every cell between the first and the last, and writes a shared text into each cell that names
+    it: both are added up from the packed XML first, a megabyte at a time.
+    """
+    archive = archive_of(file)
+    infos = archive.infolist()
+    if sum(info.file_size for info in infos) > LARGEST_UNPACKED:
+        raise TableError("spreadsheet_large")
+    try:
+        lengths = _lengths(archive)
+        for info in infos:
+            if info.filename.startswith("xl/worksheets/") and info.filename.endswith(".xml"):
+                _measure(archive, info.filename, lengths)
+            elif info.filename.endswith((".xml", ".rels")):
+                for _piece in _pieces(archive, info.filename):
+                    pass
+    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+        raise TableError("damaged") from error
+
+
+def _pieces(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
+    """Yield a member piece by piece; entities are refused."""
+    with archive.open(name) as member:
+        tail = b""
+        while piece := member.read(PIECE):
+            if DOCTYPE.search((tail + piece).replace(b"\0", b"")):
+                raise TableError("xml_entities")
+            yield piece
+            tail = piece[-32:]
+
+
+def _lengths(archive: zipfile.ZipFile) -> np.ndarray:
+    """Return how long each shared text is, its markup included."""
+    if "xl/sharedStrings.xml" not in archive.namelist():
+        return np.zeros(0, dtype=np.int64)
+    ends: list[np.ndarray] = []
+    before, tail = 0, b""
+    for piece in _pieces(archive, "xl/sharedStrings.xml"):
+        text = tail + piece
+        found = [match.end() for match in re.finditer(rb"</(?:\w+:)?si>|<(?:\w+:)?si\s*/>", text)]
+        ends.append(np.array(found, dtype=np.int64) + before)
+        cut = found[-1] if found else max(len(text) - 16, 0)
+        before, tail = before + cut, text[cut:]
+    return np.diff(np.concatenate(ends), prepend=0) if ends else np.zeros(0, dtype=np.int64)
+
+
+def _measure(archive: zipfile.ZipFile, name: str, lengths: np.ndarray) -> None:
+    """Refuse a sheet with too many places between its first and last cell, or too much text in them."""
+    wide = high = cells = 0
+    text = 0
+    tail = b""
+    for piece in _pieces(archive, name):
+        block = tail + piece
+        cut = block.rfind(b"<", 0, max(len(block) - 200, 0))
+        block, tail = (block[:cut], block[cut:]) if cut > 0 else (block, b"")
+        cells += block.count(b"<c") + block.count(b":c")
+        for column, row in set(CELL.findall(block)):
+            wide, high = max(wide, _number(column)), max(high, int(row or 0))
+        texts = np.array([int(at) for at in SHARED.findall(block)], dtype=np.int64)
+        text += int(lengths[texts[texts < len(lengths)]].sum())
+        if max(wide * high, cells) > MOST_CELLS or text > MOST_TEXT:
+            raise TableError("spreadsheet_large")
+    for column, row in set(CELL.findall(tail)):
+        wide, high = max(wide, _number(column)), max(high, int(row or 0))
+    if wide * high > MOST_CELLS:
+        raise TableError("spreadsheet_large")
+
+
+def _number(column: bytes) -> int:
+    """Return the number of a column: A = 1, Z = 26, AA = 27."""
+    n = 0
+    for letter in column.upper():
+        n = n * 26 + letter - 64
+    return n
