@@ -39,6 +39,7 @@ class Reading:
     now : aware time; nothing may lie more than a day after it.
     events : name in the file -> kind, decided by a person.
     currency : code of the shop's currency; an amount in another one is left out.
+    decimal : "." or ","; whether 1.250 is one or a thousand. "" = ".".
     """
 
     zone: str
@@ -46,6 +47,7 @@ class Reading:
     day_first: bool = True
     events: Mapping[str, str] = field(default_factory=dict)
     currency: str = ""
+    decimal: str = ""
 
 
 @dataclass
@@ -147,9 +149,9 @@ def _typed(frame: pl.DataFrame, match: Match, reading: Reading) -> pl.DataFrame:
         .otherwise(pl.col("user_id").str.replace(decimal_id, "$1")),
         pl.col("order_id").str.replace(decimal_id, "$1"),
         at=_at(frame, match, reading),
-        pieces=pl.when(pl.col("quantity") == "").then(1.0).otherwise(values.number(frame["quantity"])),
-        each=values.number(frame["price"]),
-        stars=values.number(frame["rating"]),
+        pieces=pl.when(pl.col("quantity") == "").then(1.0).otherwise(values.number(frame["quantity"], reading.decimal)),
+        each=values.number(frame["price"], reading.decimal),
+        stars=values.number(frame["rating"], reading.decimal),
         other_currency=values.other_currency("currency", reading.currency) & (pl.col("price") != ""),
         kind=_kind(match, reading),
     )

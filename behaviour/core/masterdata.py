@@ -34,8 +34,8 @@ def clean_products(block: Block, match: Match, reading: Reading) -> Cleaned:
     frame = frame.with_columns(
         number_tidied=values.odd_number("price") | values.odd_number("stock"),
         cut=pl.col("name").str.len_chars() > LONGEST_NAME,
-        each=values.number(frame["price"]),
-        pieces=values.number(frame["stock"]),
+        each=values.number(frame["price"], reading.decimal),
+        pieces=values.number(frame["stock"], reading.decimal),
         on_sale=values.yes_or_no("active"),
     )
     frame = frame.with_columns(

@@ -1,5 +1,8 @@
 """What people write into cells, turned into numbers, times and yes or no; whole columns at once, null = unreadable."""
 
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
 import polars as pl
 
 
@@ -7,51 +10,73 @@ def _words(text: str) -> list[str]:
     return text.split()
 
 
-CURRENCY_SIGNS = r"[\s\u00a0\u202f'’€£$¥￥₹]|(?i:EUR|GBP|USD|CNY|RMB|元)"
+# What stands around an amount.
+CURRENCY_SIGNS = r"\p{Sc}|(?i:\b(EUR|GBP|USD|CNY|RMB|CHF|PLN|SEK|NOK|DKK|CZK|HUF|JPY|CAD|AUD|US|Kr|Ft)\b|zł|元|円)"
 EMAIL = r"^[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\.]+(\.[^\s@<>,;:\"()\[\]\\.]+)+$"
 # How the shop's currency may be written beside its code.
 CURRENCY_NAMES = {"GBP": ("£",), "EUR": ("€",), "USD": ("$", "US$"), "CNY": ("¥", "￥", "RMB", "元", "人民币")}
 # A cell that is a number as it stands.
-PLAIN_NUMBER = r"^-?\d+(\.\d+)?$"
-ISO_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%Y%m%d")
-YEAR_FIRST = (
-    "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d",
-    "%Y年%m月%d日 %H:%M:%S", "%Y年%m月%d日 %H:%M", "%Y年%m月%d日",
-)  # fmt: skip
-DOTTED = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y")
-DAY_FIRST = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M", "%d-%m-%Y")
-MONTH_FIRST = tuple(pattern.replace("%d", "%x").replace("%m", "%d").replace("%x", "%m") for pattern in DAY_FIRST)
+PLAIN_NUMBER = r"^-?[0-9]+(\.[0-9]+)?$"
+# Only a person can tell whether this is a thousand or one.
+AMBIGUOUS_NUMBER = r"^[-+(]?[1-9]\d{0,2}[.,]\d{3}\)?-?$"
+AMBIGUOUS_DOT = r"^-?[1-9]\d{0,2}\.\d{3}$"
+GROUPED = r"^-?\d{1,3}([\s\u00a0\u202f'’]\d{3})+([.,]\d+)?$"
+GAP = r"\d[\s\u00a0\u202f'’]+\d"
 PLAIN_TIME = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$"
-EPOCH = r"^\d{9,10}(\.\d+)?$"
-EPOCH_MS = r"^\d{12,13}$"
-ZONED = r"(Z|[+-]\d{2}:?\d{2})$"
 YES = _words("1 true t yes y given granted subscribed optin active on ja oui 是 同意 已订阅 上架")
 NO = _words("0 false f no n withdrawn denied unsubscribed optout inactive off nein non 否 不同意 未订阅 下架")
 
 
-def number(texts: pl.Series) -> pl.Series:
-    """Return texts as floats: "1.234,50 €", "1,234.50", "-3" and "(3)" are read."""
-    if (texts.str.contains(PLAIN_NUMBER) | (texts == "")).all():
-        return texts.cast(pl.Float64, strict=False)
-    return texts.to_frame("text").select(_tidied("text")).to_series()
+def number(texts: pl.Series, decimal: str = "") -> pl.Series:
+    """Return texts as floats: "1.234,50 €", "1,234.50", "-3" and "(3)" are read; nothing infinite is.
+
+    Parameters
+    ----------
+    decimal : "." or ","; decides about "1.250" and "1,250" only, other numbers tell themselves. "" = ".".
+    """
+    plain = texts.str.contains(PLAIN_NUMBER)
+    if decimal == ",":
+        plain &= ~texts.str.contains(AMBIGUOUS_DOT)
+    frame = texts.to_frame("text")
+    values = frame.select(pl.when(plain).then(_finite(pl.col("text")))).to_series()
+    odd = (~plain & (texts != "")).arg_true()
+    if len(odd):
+        values = values.scatter(odd, _tidied(texts.gather(odd), decimal))
+    return values
 
 
-def _tidied(name: str) -> pl.Expr:
-    text = pl.col(name).str.replace_all(CURRENCY_SIGNS, "").str.replace(r"^\((.*)\)$", "-$1").str.replace("−", "-")
-    both = text.str.contains(",", literal=True) & text.str.contains(".", literal=True)
-    comma_last = text.str.contains(r",\d*$")
-    european = text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
-    english = text.str.replace_all(",", "", literal=True)
+def _finite(text: pl.Expr) -> pl.Expr:
+    value = text.cast(pl.Float64, strict=False)
+    # Zero is written anew, since a negative one is no number that people know.
+    return pl.when(value == 0).then(0.0).when(value.is_finite()).then(value)
+
+
+def _tidied(texts: pl.Series, decimal: str) -> pl.Series:
+    """Read numbers with marks and signs. In steps, since an expression this deep is worked out many times over."""
+    text = texts.str.normalize("NFKC").str.replace_all(CURRENCY_SIGNS, "").str.strip_chars()
+    text = text.str.replace_all("[−–]", "-").str.replace(r"^([-+])\s+", "$1").str.replace(r"^\+", "")
+    text = text.str.replace(r"^\(([^()-]*)\)$", "-$1").str.replace(r"^([^-]*\d)-$", "-$1")
+    grouped = text.str.contains(GROUPED)
+    text = text.str.replace_all(r"[\s'’]", "").zip_with(grouped, text)
+    comma, dot = _without(text, "."), _without(text, ",")
+    frame = pl.DataFrame({"text": text, "comma": comma, "dot": dot, "mark": comma if decimal == "," else dot})
+    read = pl.col("text").str
+    whole = r"^-?\d{1,3}"
     tidy = (
-        pl.when(both & comma_last).then(european)
-        .when(both).then(english)
-        .when(text.str.contains(r"^-?\d+,\d{1,2}$")).then(text.str.replace(",", ".", literal=True))
-        .when(text.str.contains(r"^-?\d{1,3}(,\d{3})+$")).then(english)
-        .when(text.str.contains(r"^-?\d{1,3}(\.\d{3}){2,}$")).then(text.str.replace_all(".", "", literal=True))
-        .otherwise(text)
+        pl.when(read.contains(GAP)).then(None)
+        .when(read.contains(whole + r"(\.\d{3})+,\d*$")).then("comma")
+        .when(read.contains(whole + r"(,\d{2,3})*,\d{3}\.\d*$")).then("dot")
+        .when(read.contains(whole + r"(\.\d{3}){2,}$")).then("comma")
+        .when(read.contains(whole + r"(,\d{2,3})*,\d{3},\d{3}$")).then("dot")
+        .when(read.contains(AMBIGUOUS_NUMBER)).then("mark")
+        .when(read.contains(r"^-?\d*,\d+$")).then("comma")
+        .when(read.contains(r"^-?(\d+\.?|\d*\.\d+)([eE][+-]?\d{1,3})?$")).then("text")
     )  # fmt: skip
-    value = tidy.cast(pl.Float64, strict=False)
-    return pl.when(value.is_finite()).then(value)
+    return frame.select(tidy.alias("tidy")).select(_finite(pl.col("tidy"))).to_series()
+
+
+def _without(text: pl.Series, grouping: str) -> pl.Series:
+    return text.str.replace_all(grouping, "", literal=True).str.replace(",", ".", literal=True)
 
 
 def odd_number(name: str) -> pl.Expr:
@@ -70,37 +95,146 @@ def other_currency(name: str, code: str) -> pl.Expr:
     return ~pl.col(name).str.to_uppercase().is_in(own) if code else pl.lit(value=False)
 
 
+class Format(NamedTuple):
+    """A way to write a date.
+
+    shown : how people are told about it.
+    shape : regular expression of all texts in this format; what it captures goes into ``tidy``.
+    tidy : the date as ``dates`` reads it; the time of day follows.
+    """
+
+    shown: str
+    shape: str
+    tidy: str
+    dates: str = "%Y-%m-%d"
+
+
+# A time of day, with or without AM or PM and a zone.
+CLOCK = r"(?:,|T|\s+at)?\s*(\d{1,2}[:时点]\d{1,2}.*)?$"
+WEEKDAY = r"(?:[A-Za-z]{3,9},?\s+)?"
+ISO = Format("YYYY-MM-DD", r"^(\d{4})-(\d{1,2})-(\d{1,2})" + CLOCK, "$1-$2-$3 $4")
+DAY_MONTH = Format("DD/MM/YYYY", r"^(\d{1,2})[/-](\d{1,2})[/-](\d{4})" + CLOCK, "$3-$2-$1 $4")
+MONTH_DAY = DAY_MONTH._replace(shown="MM/DD/YYYY", tidy="$3-$1-$2 $4")
+DAY_MONTH_SHORT = Format("DD/MM/YY", r"^(\d{1,2})[/-](\d{1,2})[/-](\d{2})" + CLOCK, "$3-$2-$1 $4", "%y-%m-%d")
+MONTH_DAY_SHORT = DAY_MONTH_SHORT._replace(shown="MM/DD/YY", tidy="$3-$1-$2 $4")
+FORMATS = (
+    ISO,
+    Format("YYYY/MM/DD", r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})" + CLOCK, "$1-$2-$3 $4"),
+    Format("YYYY年MM月DD日", r"^(\d{4})年(\d{1,2})月(\d{1,2})[日号]" + CLOCK, "$1-$2-$3 $4"),
+    Format("DD.MM.YYYY", r"^(\d{1,2})\.(\d{1,2})\.(\d{4})" + CLOCK, "$3-$2-$1 $4"),
+    Format("DD.MM.YY", r"^(\d{1,2})\.(\d{1,2})\.(\d{2})" + CLOCK, "$3-$2-$1 $4", "%y-%m-%d"),
+    Format("YYYYMMDD", r"^(\d{4})(\d{2})(\d{2})" + CLOCK, "$1-$2-$3 $4"),
+    Format("YYYYMMDDhhmmss", r"^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})$", "$1-$2-$3 $4:$5:$6"),
+    Format(
+        "DD Mon YYYY",
+        "^" + WEEKDAY + r"(\d{1,2})[ -]([A-Za-z]{3})[a-z]*\.?[ -](\d{4})" + CLOCK,
+        "$3-$2-$1 $4",
+        "%Y-%b-%d",
+    ),
+    Format("DD Mon YY", r"^(\d{1,2})[ -]([A-Za-z]{3})[a-z]*[ -](\d{2})" + CLOCK, "$3-$2-$1 $4", "%y-%b-%d"),
+    Format(
+        "Mon DD, YYYY", "^" + WEEKDAY + r"([A-Za-z]{3})[a-z]*\.? (\d{1,2}),? (\d{4})" + CLOCK, "$3-$1-$2 $4", "%Y-%b-%d"
+    ),
+)
+# Seconds, milliseconds and microseconds since 1970; days since 1900, as spreadsheets count.
+EPOCHS = (
+    ("seconds since 1970", r"^\d{9,10}(\.\d+)?$", 1_000_000),
+    ("milliseconds since 1970", r"^\d{12,13}$", 1000),
+    ("microseconds since 1970", r"^\d{15,16}$", 1),
+)
+SERIAL = ("days since 1900", r"^[2-7]\d{4}([.,]\d+)?$")
+TIMES = ("%H:%M:%S%.f", "%H:%M", "", "%I:%M:%S %p", "%I:%M %p")
+ZONE = r"(?i)\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})$"
+TRIED = 200
+
+
+def formats(*, day_first: bool) -> tuple[Format, ...]:
+    """Return the formats of dates of which a file may hold several: no text fits two of them."""
+    return (*FORMATS, *((DAY_MONTH, DAY_MONTH_SHORT) if day_first else (MONTH_DAY, MONTH_DAY_SHORT)))
+
+
 def moment(texts: pl.Series, *, zone: str, day_first: bool) -> pl.Series:
     """Return texts as UTC times. Those without a zone are read in ``zone``.
 
     An hour that the clock skipped is moved on by one hour; one that it repeated means the first.
     """
-    frame = texts.to_frame("text")
     if texts.str.contains(PLAIN_TIME).all():
-        local = pl.col("text").str.to_datetime(ISO_FORMATS[0], time_unit="us", strict=False)
-        return frame.select(_placed(local, zone)).to_series()
-    return frame.select(_any_moment("text", zone=zone, day_first=day_first)).to_series()
+        local = pl.col("text").str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+        return texts.to_frame("text").select(_placed(local, zone)).to_series()
+    ways: list[Callable[[pl.Series], pl.Series]] = [
+        *(lambda some, one=one: _dated(some, one, zone) for one in formats(day_first=day_first)),
+        *(lambda some, one=one: _counted(some, one[1], one[2]) for one in EPOCHS),
+        lambda some: _serial(some, zone),
+    ]
+    return _tried(texts, ways)
 
 
-def _any_moment(name: str, *, zone: str, day_first: bool) -> pl.Expr:
-    text = pl.col(name).str.replace(r"^(\d{4}-\d{2}-\d{2})T", "$1 ").str.replace(r" UTC$", "Z")
-    zoned = text.str.replace(r"Z$", "+00:00").str.replace(r" ([+-]\d{2}:?\d{2})$", "$1")
-    with_zone = pl.coalesce(
-        zoned.str.to_datetime(pattern, time_unit="us", time_zone="UTC", strict=False)
-        for pattern in ("%Y-%m-%d %H:%M:%S%.f%:z", "%Y-%m-%d %H:%M:%S%.f%z", "%Y-%m-%d %H:%M%:z")
+def formats_seen(texts: pl.Series, *, day_first: bool) -> list[tuple[str, int]]:
+    """Return in which formats dates are written, with how many cells are."""
+    shapes = [*((one.shown, one.shape) for one in formats(day_first=day_first)), *(one[:2] for one in EPOCHS), SERIAL]
+    counted = [(shown, int(texts.str.contains(shape).sum())) for shown, shape in shapes]
+    return [(shown, n) for shown, n in counted if n]
+
+
+def _tried(texts: pl.Series, ways: Sequence[Callable[[pl.Series], pl.Series]]) -> pl.Series:
+    """Read a column in the way that fits its front, and what is left in the other ways."""
+    front = texts.filter(texts != "").head(TRIED)
+    ordered = sorted(ways, key=lambda way: way(front).null_count())
+    read = ordered[0](texts)
+    for way in ordered[1:]:
+        left = (read.is_null() & (texts != "")).arg_true()
+        if not len(left):
+            break
+        read = read.scatter(left, way(texts.gather(left)))
+    return read
+
+
+def _dated(texts: pl.Series, form: Format, zone: str) -> pl.Series:
+    """Return the texts that are in one format as UTC times."""
+    fits = texts.str.contains(form.shape)
+    if not fits.any():
+        return pl.Series(texts.name, [None] * len(texts), dtype=pl.Datetime("us", "UTC"))
+    tidy = pl.when(fits).then(pl.col("text").str.replace(form.shape, form.tidy))
+    tidy = tidy.str.replace_all("[时点分]", ":").str.replace(r"[秒:]\s*$", "").str.strip_chars()
+    frame = texts.to_frame("text").select(tidy)
+    frame = frame.with_columns(
+        offset=pl.when(pl.col("text").str.contains(r":\d")).then(pl.col("text").str.extract(ZONE))
     )
-    local = pl.coalesce(
-        text.str.to_datetime(pattern, time_unit="us", strict=False)
-        for pattern in (*ISO_FORMATS, *YEAR_FIRST, *DOTTED, *(DAY_FIRST if day_first else MONTH_FIRST))
+    bare = pl.when(pl.col("offset").is_null()).then(pl.col("text")).otherwise(pl.col("text").str.replace(ZONE, ""))
+    clock = bare.str.replace(r"(?i)\s*([ap])\.?m\.?$", " ${1}m")
+    local = _tried(
+        frame.select(clock.fill_null("")).to_series(),
+        [lambda some, time=time: _parsed(some, f"{form.dates} {time}".strip()) for time in TIMES],
     )
-    seconds = text.cast(pl.Float64, strict=False)
-    counted = pl.when(text.str.contains(EPOCH)).then(seconds).when(text.str.contains(EPOCH_MS)).then(seconds / 1000)
-    return (
-        pl.when(text.str.contains(EPOCH) | text.str.contains(EPOCH_MS))
-        .then((counted * 1_000_000).cast(pl.Int64).cast(pl.Datetime("us", "UTC")))
-        .when(text.str.contains(ZONED)).then(with_zone)
-        .otherwise(_placed(local, zone))
-    )  # fmt: skip
+    frame = frame.with_columns(local=local)
+    zoned = (pl.col("local") - _shift("offset")).dt.replace_time_zone("UTC")
+    return frame.select(
+        pl.when(pl.col("offset").is_null()).then(_placed(pl.col("local"), zone)).otherwise(zoned)
+    ).to_series()
+
+
+def _parsed(texts: pl.Series, pattern: str) -> pl.Series:
+    return texts.str.to_datetime(pattern, time_unit="us", strict=False)
+
+
+def _shift(name: str) -> pl.Expr:
+    """Return how far a zone such as +01:00 lies before UTC."""
+    digits = pl.col(name).str.replace_all("[^0-9]", "").str.pad_end(4, "0")
+    hours, minutes = (digits.str.slice(at, 2).cast(pl.Int64, strict=False).fill_null(0) for at in (0, 2))
+    sign = pl.when(pl.col(name).str.starts_with("-")).then(-1).otherwise(1)
+    return pl.duration(minutes=sign * (hours * 60 + minutes))
+
+
+def _counted(texts: pl.Series, shape: str, unit: int) -> pl.Series:
+    value = pl.when(pl.col("text").str.contains(shape)).then(pl.col("text")).cast(pl.Float64, strict=False)
+    return texts.to_frame("text").select((value * unit).cast(pl.Int64).cast(pl.Datetime("us", "UTC"))).to_series()
+
+
+def _serial(texts: pl.Series, zone: str) -> pl.Series:
+    text = pl.when(pl.col("text").str.contains(SERIAL[1])).then(pl.col("text").str.replace(",", ".", literal=True))
+    seconds = (text.cast(pl.Float64, strict=False) * 86_400).round().cast(pl.Int64)
+    local = pl.datetime(1899, 12, 30, time_unit="us") + pl.duration(seconds=seconds, time_unit="us")
+    return texts.to_frame("text").select(_placed(local, zone)).to_series()
 
 
 def _placed(local: pl.Expr, zone: str) -> pl.Expr:
@@ -117,7 +251,8 @@ def odd_moment(name: str) -> pl.Expr:
 
 def looks_month_first(values: list[str]) -> bool | None:
     """Say how dates with slashes are meant: True for 12/31/2026, False for 31/12/2026, None when nothing tells."""
-    parts = pl.Series(values, dtype=pl.String).str.extract_groups(r"^(?<a>\d{1,2})[/-](?<b>\d{1,2})[/-]\d{4}").struct
+    parts = pl.Series(values, dtype=pl.String).str.strip_chars()
+    parts = parts.str.extract_groups(r"^(?<a>\d{1,2})[/-](?<b>\d{1,2})[/-](\d{4}|\d{2})(\D|$)").struct
     first, second = (parts.field(name).cast(pl.Int32, strict=False).max() for name in ("a", "b"))
     if first is None or (first <= 12 and second <= 12):  # type: ignore[operator]
         return None
