@@ -9,9 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.utils.timezone import now
 
-from behaviour.core import packing, parsing, reading, reading_blocks, shapes, values
+from behaviour.core import packing, parsing, reading, reading_blocks, shapes
 from behaviour.core.cleaning import Cleaned, Reading, clean_events
-from behaviour.core.columns import ONLINE_RETAIL, PRODUCTS, SHOPPERS, Match, recognise
+from behaviour.core.columns import PRODUCTS, SHOPPERS, Match, recognise
 from behaviour.core.masterdata import clean_products, clean_shoppers
 from behaviour.core.parsing import Block, Chunk, Shape
 from behaviour.models import Shop, Upload
@@ -96,16 +96,8 @@ def reading_of(upload: Upload) -> Reading:
         day_first=written.get("day_first", True),
         events=written.get("events", {}),
         currency=written.get("currency") or Shop.current().currency,
+        decimal=written.get("decimal", ""),
     )
-
-
-def guess_day_first(block: Block, match: Match) -> bool:
-    """Say how dates with slashes are meant in this file; day first when nothing tells."""
-    at = match.columns.get("consent_at" if match.kind == SHOPPERS else "timestamp")
-    if at is None:
-        return True
-    month_first = values.looks_month_first(block.frame[f"c{at}"].to_list())
-    return not month_first if month_first is not None else match.layout != ONLINE_RETAIL
 
 
 def clean(block: Block, table: Table, how: Reading) -> Cleaned:

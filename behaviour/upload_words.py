@@ -1,5 +1,8 @@
 """What people read about a file: why it can't be read, why a row was refused and what to do, what was found."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 from behaviour.core.parsing import TableError
@@ -96,6 +99,31 @@ PROBLEMS = {
     "too_large_unpacked": _("The file unpacks to more than 20 GB. Split it into several files."),
     "endless_line": _("The file has a line of more than 2 MB. Export it as CSV, one row a line."),
 }
+# What is odd about a header; filled in from the note.
+NOTES = {
+    "lines_above": _("Lines above the header, passed over: %(n)s"),
+    "no_header": _("The first row holds no names, so the columns are numbered. Say what each of them is."),
+    "columns_unnamed": _("Columns without a name, which got a number: %(n)s"),
+    "names_twice": _("Names that stand twice in the header; the second got a number: %(names)s"),
+    "sheets_left": _("The sheet “%(sheet)s” is read, these are not: %(names)s"),
+}
+# What only a person can tell; filled in from the question.
+QUESTIONS = {
+    "date_order": _(
+        "Dates such as %(samples)s in the column “%(column)s” can be read in two ways. Say whether the day or the "
+        "month comes first."
+    ),
+    "decimal": _(
+        "Amounts such as %(samples)s in the column “%(column)s” can be read in two ways. Say whether the point or the "
+        "comma is the decimal mark."
+    ),
+}
+ANSWERS = {
+    "day_first": _("Day first"),
+    "month_first": _("Month first"),
+    ".": _("The point is the decimal mark"),
+    ",": _("The comma is the decimal mark"),
+}
 FIELD_NAMES = {
     "user_id": _("Shopper ID"),
     "item_id": _("Product ID"),
@@ -131,3 +159,13 @@ FIELD_NAMES = {
 def problem_text(error: TableError) -> str:
     """Return the sentence that says why the file can't be read and what to do."""
     return str(PROBLEMS[error.code])
+
+
+def note_text(note: Mapping[str, Any]) -> str:
+    """Return the sentence about something odd in the header."""
+    return str(NOTES[note["code"]]) % {**note, "names": ", ".join(note.get("names", []))}
+
+
+def question_text(question: Mapping[str, Any]) -> str:
+    """Return the sentence that asks what the file does not tell."""
+    return str(QUESTIONS[question["code"]]) % {**question, "samples": " · ".join(question["samples"])}

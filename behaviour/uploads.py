@@ -11,11 +11,11 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from behaviour import tables
+from behaviour import shaping, tables
 from behaviour.core.columns import EVENT_NAMES, KINDS, Match
 from behaviour.core.parsing import TableError
 from behaviour.importing import DEAD_AFTER, MOST_TRIES
-from behaviour.models import Consent, ConsentState, Event, Product, Shop, Shopper, Upload
+from behaviour.models import Consent, ConsentState, Event, Product, Shopper, Upload
 from behaviour.people_loading import proof_of
 from behaviour.rejects import drop_rejects
 from behaviour.upload_words import FIELD_NAMES, problem_text
@@ -45,7 +45,7 @@ def receive_upload(file: BinaryIO, filename: str, by: Any = None, kind: str = "a
     try:
         _store(file, upload)
         upload.mapping |= {"shape": tables.look(upload).stored()}
-        _recognise(upload)
+        shaping.understand(upload)
     except TableError as error:
         path.unlink(missing_ok=True)
         raise InputError(problem_text(error)) from error
@@ -68,22 +68,6 @@ def _store(file: BinaryIO, upload: Upload) -> None:
     upload.sha256, upload.size = digest.hexdigest(), size
 
 
-def _recognise(upload: Upload) -> Match:
-    """Settle kind, layout and how dates are meant from the header and the first rows."""
-    block = tables.sample_block(upload)
-    if not len(block):
-        raise TableError("no_rows")
-    with tables.open_table(upload) as table:
-        match = table.match
-    upload.kind, upload.layout = match.kind, match.layout
-    upload.mapping |= {
-        "day_first": upload.mapping.get("day_first", tables.guess_day_first(block, match)),
-        "zone": upload.mapping.get("zone") or Shop.current().timezone,
-        "currency": upload.mapping.get("currency") or Shop.current().currency,
-    }
-    return match
-
-
 def match_of(upload: Upload) -> Match:
     """Return how the columns of the file are read."""
     with tables.open_table(upload) as table:
@@ -101,11 +85,11 @@ def missing_text(match: Match) -> str:
 
 
 def choose_columns(upload: Upload, chosen: Mapping[str, Any]) -> Upload:
-    """Take a person's decisions: ``kind``, ``columns`` (field -> column), ``events`` (name -> kind).
+    """Take a person's decisions: ``kind``, ``columns`` (field -> column), ``events`` (name -> kind), ``answers``.
 
     Raises
     ------
-    InputError : a field, a kind or an event is unknown, or the file has no such column.
+    InputError : a field, a kind, an event or an answer is unknown, or the file has no such column.
     StateError : the import has begun.
     """
     _only(upload, State.RECEIVED, State.CHECKED)
@@ -115,14 +99,9 @@ def choose_columns(upload: Upload, chosen: Mapping[str, Any]) -> Upload:
         header = table.header
     _refuse_unknown(columns, events, kind, header)
     upload.mapping |= {"kind": kind, "columns": columns, "events": events}
-    upload.mapping.pop("day_first", None)
-    _recognise(upload)
-    changes: dict[str, Any] = {"state": State.RECEIVED, "preview": {}, "heartbeat_at": None, "checkpoint": {}}
-    changes |= {"mapping": upload.mapping, "kind": upload.kind, "layout": upload.layout}
-    if Upload.objects.filter(pk=upload.pk, state__in=[State.RECEIVED, State.CHECKED]).update(**changes) != 1:
-        raise StateError(_("The import has begun in the meantime. Stop and undo it to choose other columns."))
-    upload.refresh_from_db()
-    return upload
+    shaping.understand(upload)
+    shaping.take_answers(upload, chosen.get("answers", {}))
+    return shaping.keep(upload)
 
 
 def _refuse_unknown(columns: dict[str, str], events: dict[str, str], kind: str, header: list[str]) -> None:
@@ -142,10 +121,10 @@ def queue(upload: Upload, by: Any = None) -> Upload:
 
     Raises
     ------
-    InputError : columns are missing. StateError : it was begun, cancelled or undone before.
+    InputError : columns are missing, or a question is open. StateError : it was begun, cancelled or undone before.
     """
-    sentence = missing_text(match_of(upload)) if upload.state in (State.RECEIVED, State.CHECKED) else ""
-    if sentence:
+    waits = upload.state in (State.RECEIVED, State.CHECKED)
+    if waits and (sentence := missing_text(match_of(upload)) or shaping.unanswered_text(upload)):
         raise InputError(sentence)
     waiting = Upload.objects.filter(pk=upload.pk, state__in=[State.RECEIVED, State.CHECKED])
     changes: dict[str, Any] = {"checkpoint": {}, "findings": {}, "rejects_file": "", "heartbeat_at": None}

@@ -54,7 +54,8 @@ class Shape:
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "Shape":
         """Return the shape that was kept as JSON."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
+        values: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in stored.items()}
+        return cls(**values)
 
     def stored(self) -> dict[str, Any]:
         """Return the shape as JSON values."""

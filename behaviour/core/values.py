@@ -1,6 +1,7 @@
 """What people write into cells, turned into numbers, times and yes or no; whole columns at once, null = unreadable."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import polars as pl
@@ -162,9 +163,9 @@ def moment(texts: pl.Series, *, zone: str, day_first: bool) -> pl.Series:
         local = pl.col("text").str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
         return texts.to_frame("text").select(_placed(local, zone)).to_series()
     ways: list[Callable[[pl.Series], pl.Series]] = [
-        *(lambda some, one=one: _dated(some, one, zone) for one in formats(day_first=day_first)),
-        *(lambda some, one=one: _counted(some, one[1], one[2]) for one in EPOCHS),
-        lambda some: _serial(some, zone),
+        *(partial(_dated, form=one, zone=zone) for one in formats(day_first=day_first)),
+        *(partial(_counted, shape=shape, unit=unit) for _shown, shape, unit in EPOCHS),
+        partial(_serial, zone=zone),
     ]
     return _tried(texts, ways)
 
@@ -194,7 +195,7 @@ def _dated(texts: pl.Series, form: Format, zone: str) -> pl.Series:
     fits = texts.str.contains(form.shape)
     if not fits.any():
         return pl.Series(texts.name, [None] * len(texts), dtype=pl.Datetime("us", "UTC"))
-    tidy = pl.when(fits).then(pl.col("text").str.replace(form.shape, form.tidy))
+    tidy: pl.Expr = pl.when(fits).then(pl.col("text").str.replace(form.shape, form.tidy))
     tidy = tidy.str.replace_all("[时点分]", ":").str.replace(r"[秒:]\s*$", "").str.strip_chars()
     frame = texts.to_frame("text").select(tidy)
     frame = frame.with_columns(
@@ -204,7 +205,7 @@ def _dated(texts: pl.Series, form: Format, zone: str) -> pl.Series:
     clock = bare.str.replace(r"(?i)\s*([ap])\.?m\.?$", " ${1}m")
     local = _tried(
         frame.select(clock.fill_null("")).to_series(),
-        [lambda some, time=time: _parsed(some, f"{form.dates} {time}".strip()) for time in TIMES],
+        [partial(_parsed, pattern=f"{form.dates} {time}".strip()) for time in TIMES],
     )
     frame = frame.with_columns(local=local)
     zoned = (pl.col("local") - _shift("offset")).dt.replace_time_zone("UTC")
@@ -251,8 +252,8 @@ def odd_moment(name: str) -> pl.Expr:
 
 def looks_month_first(values: list[str]) -> bool | None:
     """Say how dates with slashes are meant: True for 12/31/2026, False for 31/12/2026, None when nothing tells."""
-    parts = pl.Series(values, dtype=pl.String).str.strip_chars()
-    parts = parts.str.extract_groups(r"^(?<a>\d{1,2})[/-](?<b>\d{1,2})[/-](\d{4}|\d{2})(\D|$)").struct
+    texts = pl.Series(values, dtype=pl.String).str.strip_chars()
+    parts = texts.str.extract_groups(r"^(?<a>\d{1,2})[/-](?<b>\d{1,2})[/-](\d{4}|\d{2})(\D|$)").struct
     first, second = (parts.field(name).cast(pl.Int32, strict=False).max() for name in ("a", "b"))
     if first is None or (first <= 12 and second <= 12):  # type: ignore[operator]
         return None

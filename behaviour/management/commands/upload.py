@@ -11,7 +11,7 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from behaviour import uploads
+from behaviour import shaping, uploads
 from behaviour.core.columns import KINDS
 from behaviour.importing import import_upload
 from behaviour.models import Upload
@@ -26,8 +26,11 @@ class Command(JsonCommand):
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("file")
         parser.add_argument("--kind", choices=["auto", *KINDS], default="auto")
-        parser.add_argument("--mapping", help='JSON: {"columns": {field: column}, "events": {name: kind}}')
-        parser.add_argument("--yes", action="store_true", help="ask nothing on a terminal")
+        parser.add_argument(
+            "--mapping",
+            help='JSON: {"columns": {field: column}, "events": {name: kind}, "answers": {question: choice}}',
+        )
+        parser.add_argument("--yes", action="store_true", help="ask nothing; what is ambiguous takes its default")
 
     def run(self, *args: Any, file: str, kind: str, mapping: str | None, yes: bool, **options: Any) -> dict[str, Any]:
         started = time.monotonic()
@@ -35,7 +38,9 @@ class Command(JsonCommand):
         try:
             if mapping:
                 uploads.choose_columns(upload, _mapping(Path(mapping), kind))
-            if not yes and sys.stdin.isatty() and sys.stderr.isatty():
+            if yes:
+                shaping.answer(upload, shaping.defaults(upload))
+            elif sys.stdin.isatty() and sys.stderr.isatty():
                 self._ask(upload)
             uploads.queue(upload)
         except (InputError, StateError):
@@ -93,7 +98,7 @@ def _mapping(path: Path, kind: str) -> dict[str, Any]:
         raise InputError(_("%(path)s is no JSON file. Write {field: column}.") % {"path": path}) from error
     if not isinstance(read, dict):
         raise InputError(_("%(path)s is no JSON file. Write {field: column}.") % {"path": path})
-    chosen = read if {"columns", "events", "kind"} & set(read) else {"columns": read}
+    chosen = read if {"columns", "events", "kind", "answers"} & set(read) else {"columns": read}
     return chosen if kind == "auto" else chosen | {"kind": kind}
 
 
