@@ -17,6 +17,7 @@ from behaviour.core.columns import PERSONAL, PRODUCTS, SHOPPERS
 from behaviour.core.parsing import Row
 from behaviour.importing import loader_for, refuse_taken_addresses
 from behaviour.models import Event, Product, Shopper, Upload
+from behaviour.pseudonyms import without_addresses
 from behaviour.rejects import RejectsFile, checking_name, path_of
 from behaviour.tables import Table, clean, open_table, reading_of
 
@@ -52,7 +53,7 @@ def _read(upload: Upload, rejects_name: str) -> dict[str, Any]:
     with open_table(upload) as table:
         rejects = RejectsFile(rejects_name, table.header)
         for block in table.blocks():
-            cleaned = clean(block, table, reading)
+            cleaned = without_addresses(clean(block, table, reading))
             refuse_taken_addresses(loader, cleaned)
             rejects.add(cleaned.refused)
             report.add(cleaned, table, n_rows=len(block))

@@ -39,7 +39,7 @@ def _state(
                 Consent(shopper_id=pk, purpose=purpose, state=state, source=source, at=at, proof=proof) for pk in batch
             )
             if purpose == Consent.Purpose.MARKETING:
-                Shopper.objects.filter(pk__in=set(batch) - newer).update(marketing=state)
+                Shopper.everything.filter(pk__in=set(batch) - newer).update(marketing=state)
 
 
 def suppress(email_index: str, reason: str) -> None:

@@ -1,32 +1,43 @@
-"""The run of an upload: each chunk is committed with its checkpoint, so that a killed run goes on where it was."""
+"""The run of an upload: each part is committed with its checkpoint, so that a killed run goes on where it was."""
 
+import errno
 import logging
+import time
+import uuid
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F, Q
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db.models import F, Max, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from behaviour.core.cleaning import Cleaned
+from behaviour.core.cleaning import Cleaned, Reading
 from behaviour.core.columns import PRODUCTS, SHOPPERS
-from behaviour.core.parsing import Block, TableError
-from behaviour.loading import EventLoader, ProductLoader
-from behaviour.models import Upload
+from behaviour.core.parsing import TableError
+from behaviour.loading import EventLoader, StaleIdsError
+from behaviour.models import Event, Upload
 from behaviour.people_loading import ShopperLoader
+from behaviour.product_loading import ProductLoader
+from behaviour.pseudonyms import without_addresses
 from behaviour.rejects import RejectsFile, drop_rejects
-from behaviour.tables import clean, open_table, reading_of, stored_file
+from behaviour.removal import DEAD_AFTER, remove_rows
+from behaviour.tables import Table, clean, open_table, reading_of, stored_file
 from behaviour.upload_words import problem_text
 from mailai.accounts import audit
 from mailai.claims import claim_one
 
 logger = logging.getLogger(__name__)
 
-# A run that has not committed a chunk for so long is dead.
-DEAD_AFTER = timedelta(seconds=60)
 MOST_TRIES = 5
+# A database that is gone for longer than this leaves the import to the sweep.
+PATIENCE_SECONDS, PAUSE_SECONDS = 90.0, 1.0
+# Between two parts other writers get their turn.
+BREATH_SECONDS = 0.01
 State = Upload.State
 Loader = EventLoader | ProductLoader | ShopperLoader
 
@@ -36,34 +47,86 @@ class _TakenOver(Exception):  # noqa: N818 it is no error: another run, or a per
 
 
 def import_upload(upload_id: int) -> Upload:
-    """Import a queued upload, or go on with one whose run died. Called again, it loads nothing twice."""
-    if not _claim(upload_id):
-        return Upload.objects.get(pk=upload_id)
-    upload = Upload.objects.get(pk=upload_id)
-    try:
-        _run(upload)
-    except _TakenOver:
-        logger.info("Upload %s was stopped or taken over", upload_id)
-    except (TableError, FileNotFoundError) as error:
-        sentence = problem_text(error) if isinstance(error, TableError) else _gone()
-        Upload.objects.filter(pk=upload_id, state=State.IMPORTING).update(state=State.FAILED, error=sentence)
+    """Import a queued upload, or go on with one whose run died. Called again, it loads nothing twice.
+
+    One import runs at a time; an upload that must wait stays queued, and the sweep begins it later.
+    """
+    run = uuid.uuid4().hex
+    if _claim(upload_id, run):
+        try:
+            _patiently(upload_id, run)
+        except _TakenOver:
+            logger.info("Upload %s was stopped or taken over", upload_id)
+            # The block at hand may have made shoppers and products after the removal looked for them.
+            remove_rows(upload_id)
+        except TableError as error:
+            _fail(upload_id, problem_text(error))
+        except FileNotFoundError:
+            _fail(upload_id, _("The file is no longer there. Upload it again; rows that are there are passed over."))
+        except (OSError, DatabaseError) as error:
+            if not _is_full(error):
+                raise
+            _fail(upload_id, _("There is no space left on the disk. Free some, then go on with the import."))
     return Upload.objects.get(pk=upload_id)
 
 
-def _gone() -> str:
-    return _("The file is no longer there. Upload it again; rows that are loaded already are passed over.")
+def _patiently(upload_id: int, run: str) -> None:
+    """Run the import; when the database goes away for a while, wait for it and go on from the checkpoint."""
+    gone_since: float | None = None
+    while True:
+        before = Upload.objects.values_list("checkpoint", flat=True).get(pk=upload_id) if gone_since is None else None
+        try:
+            _run(Upload.objects.get(pk=upload_id), run)
+            return
+        except (OperationalError, InterfaceError) as error:
+            if _is_full(error):
+                raise
+            gone_since = gone_since or time.monotonic()
+            if time.monotonic() - gone_since > PATIENCE_SECONDS:
+                raise
+            logger.warning("Upload %s waits for the database: %s", upload_id, type(error).__name__)
+            connection.close()
+            time.sleep(PAUSE_SECONDS)
+            with suppress(OperationalError, InterfaceError):
+                after = Upload.objects.values_list("checkpoint", flat=True).get(pk=upload_id)
+                gone_since = None if after != before else gone_since
 
 
-def _claim(upload_id: int) -> bool:
-    """Take the upload if it waits, or if the run that has it is dead."""
+def _is_full(error: Exception) -> bool:
+    """Say whether disk or database have no space left (PostgreSQL: class 53; SQLite: SQLITE_FULL)."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    cause = error.__cause__
+    return (getattr(cause, "sqlstate", None) or "")[:3] == "531" or "is full" in str(error)
+
+
+def _fail(upload_id: int, sentence: str) -> None:
+    Upload.objects.filter(pk=upload_id, state=State.IMPORTING).update(state=State.FAILED, error=sentence)
+
+
+def _claim(upload_id: int, run: str) -> bool:
+    """Take the upload if it waits, or if the run that has it is dead, and no other import or removal is at work."""
     moment = now()
-    upload = Upload.objects.get(pk=upload_id)
-    changes: dict[str, Any] = {"heartbeat_at": moment, "started_at": upload.started_at or moment, "error": ""}
-    if claim_one(upload, from_status=State.QUEUED, to_status=State.IMPORTING, **changes):
-        return True
-    dead = Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lt=moment - DEAD_AFTER)
-    rows = Upload.objects.filter(dead, pk=upload_id, state=State.IMPORTING)
-    return rows.update(heartbeat_at=moment) == 1
+    with transaction.atomic():
+        # Two claims at the same moment look at each other's result, one after the other.
+        uploads = list(Upload.objects.select_for_update().filter(Q(hidden=True) | Q(pk=upload_id)).order_by("pk"))
+        upload = next(one for one in uploads if one.pk == upload_id)
+        busy = any(one.pk != upload_id and works(one, moment) for one in uploads)
+        if busy or upload.state not in (State.QUEUED, State.IMPORTING) or works(upload, moment):
+            return False
+        first = (Event.everything.aggregate(n=Max("pk"))["n"] or 0) + 1
+        Upload.objects.filter(pk=upload_id).update(
+            state=State.IMPORTING, hidden=True, error="", heartbeat_at=moment,
+            started_at=upload.started_at or moment, first_event=upload.first_event or first,
+            checkpoint=upload.checkpoint | {"run": run},
+        )  # fmt: skip
+    return True
+
+
+def works(upload: Upload, moment: datetime) -> bool:
+    """Say whether a run imports this upload, or takes its rows out, right now."""
+    at_work = upload.state == State.IMPORTING or (upload.hidden and upload.state in (State.CANCELLED, State.UNDONE))
+    return at_work and upload.heartbeat_at is not None and upload.heartbeat_at > moment - DEAD_AFTER
 
 
 def loader_for(upload: Upload, kind: str) -> Loader:
@@ -73,49 +136,85 @@ def loader_for(upload: Upload, kind: str) -> Loader:
     return ShopperLoader(upload) if kind == SHOPPERS else EventLoader(upload)
 
 
-def _run(upload: Upload) -> None:
-    reading = reading_of(upload)
+def _run(upload: Upload, run: str) -> None:
     loader = loader_for(upload, upload.kind)
     with open_table(upload) as table:
         rejects = RejectsFile(f"{upload.uuid}.csv.gz", table.header, upload.checkpoint.get("rejects_bytes", 0))
-        for number, block in enumerate(table.blocks(), start=1):
-            done = block.end <= upload.checkpoint.get("rows", 0)
-            if done and isinstance(loader, ProductLoader | ShopperLoader):
-                continue
-            cleaned = clean(block, table, reading)
+        for block in cleaned_ahead(table, reading_of(upload)):
+            cleaned = without_addresses(block)
             loader.observe(cleaned)
-            if not done:
-                load_block(upload, loader, cleaned, number=number, rejects=rejects)
+            if cleaned.block.end > upload.checkpoint.get("rows", 0):
+                _load_block(upload, run, loader, cleaned, rejects=rejects)
     loader.finish()
-    _complete(upload)
+    _complete(upload, run)
 
 
-def load_block(upload: Upload, loader: Loader, cleaned: Cleaned, *, number: int, rejects: RejectsFile) -> None:
-    """Load one block and commit it with its checkpoint; rows and counters stand or fall together."""
-    block: Block = cleaned.block
-    with transaction.atomic():
-        # The upload's own row is the fence: whoever moves it on owns the chunk, a second run finds it moved.
-        owned = Upload.objects.filter(pk=upload.pk, state=State.IMPORTING, rows_read=block.end - len(block))
-        if owned.update(rows_read=block.end) != 1:
-            raise _TakenOver
-        refuse_taken_addresses(loader, cleaned)
-        loaded = loader.load(cleaned)
-        findings = Counter(upload.findings) + cleaned.findings + Counter(code for _row, code in cleaned.refused)
-        if isinstance(loader, ShopperLoader) and loader.n_withdrawals_kept:
-            findings["withdrawal_kept"] += loader.n_withdrawals_kept
-        rejects.add(cleaned.refused)
-        upload.findings = dict(findings)
-        upload.checkpoint = {"rows": block.end, "chunk": number, "rejects_bytes": rejects.size}
-        Upload.objects.filter(pk=upload.pk).update(
-            loaded=F("loaded") + loaded,
-            duplicates=F("duplicates") + cleaned.repeated + len(cleaned.frame) - loaded,
-            rejected=F("rejected") + len(cleaned.refused),
-            fixed=F("fixed") + cleaned.fixed,
-            findings=upload.findings,
-            checkpoint=upload.checkpoint,
-            rejects_file=rejects.path.name if rejects.size else "",
-            heartbeat_at=now(),
-        )
+def cleaned_ahead(table: Table, reading: Reading) -> Iterator[Cleaned]:
+    """Read and clean one block ahead of the caller, on another core."""
+    blocks = table.blocks()
+
+    def following() -> Cleaned | None:
+        block = next(blocks, None)
+        return None if block is None else clean(block, table, reading)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="reader") as reader:
+        coming = reader.submit(following)
+        while (cleaned := coming.result()) is not None:
+            coming = reader.submit(following)
+            yield cleaned
+
+
+def _load_block(upload: Upload, run: str, loader: Loader, cleaned: Cleaned, *, rejects: RejectsFile) -> None:
+    """Load one block in parts, then close it: counters and checkpoint are committed with the rows they count."""
+    refuse_taken_addresses(loader, cleaned)
+    for turn in range(MOST_TRIES):
+        try:
+            _load_parts(upload, run, loader, cleaned)
+            break
+        except (StaleIdsError, IntegrityError):
+            # The API wrote the same event or shopper at this moment, or ids were removed: look again.
+            if turn == MOST_TRIES - 1:
+                raise
+            upload.refresh_from_db(fields=["checkpoint"])
+    loaded = upload.checkpoint.get("part_loaded", 0)
+    upload.findings = dict(
+        Counter(upload.findings)
+        + cleaned.findings
+        + Counter(code for _row, code in cleaned.refused)
+        + Counter(withdrawal_kept=getattr(loader, "n_withdrawals_kept", 0))
+    )
+    rejects.add(cleaned.refused)
+    checkpoint = {"rows": cleaned.block.end, "rejects_bytes": rejects.size, "run": run}
+    _own(
+        upload,
+        run,
+        rows_read=cleaned.block.end,
+        loaded=F("loaded") + loaded,
+        duplicates=F("duplicates") + cleaned.repeated + len(cleaned.frame) - loaded,
+        rejected=F("rejected") + len(cleaned.refused),
+        fixed=F("fixed") + cleaned.fixed,
+        findings=upload.findings,
+        checkpoint=checkpoint,
+        rejects_file=rejects.path.name if rejects.size else "",
+        last_event=Event.everything.aggregate(n=Max("pk"))["n"],
+    )
+
+
+def _load_parts(upload: Upload, run: str, loader: Loader, cleaned: Cleaned) -> None:
+    for part, last in loader.parts(cleaned, upload.checkpoint.get("part", "")):
+        with transaction.atomic():
+            n_new = loader.write(part)  # type: ignore[arg-type]
+            loaded = upload.checkpoint.get("part_loaded", 0) + n_new
+            _own(upload, run, checkpoint=upload.checkpoint | {"part": last, "part_loaded": loaded, "run": run})
+        time.sleep(BREATH_SECONDS)
+
+
+def _own(upload: Upload, run: str, **changes: Any) -> None:
+    """Write the upload's row if it is still this run's: who stopped it, or took it over, changed state or run."""
+    rows = Upload.objects.filter(pk=upload.pk, state=State.IMPORTING, checkpoint__run=run)
+    if rows.update(**changes, heartbeat_at=now()) != 1:
+        raise _TakenOver
+    upload.checkpoint = changes["checkpoint"]
 
 
 def refuse_taken_addresses(loader: Loader, cleaned: Cleaned) -> None:
@@ -128,10 +227,13 @@ def refuse_taken_addresses(loader: Loader, cleaned: Cleaned) -> None:
         cleaned.frame = cleaned.frame.filter(~cleaned.frame["row"].is_in(list(taken)))
 
 
-def _complete(upload: Upload) -> None:
-    """Mark the upload as done and delete the original file, as the page promises."""
+def _complete(upload: Upload, run: str) -> None:
+    """Publish the rows, all at once, and delete the original file, as the page promises."""
     row = Upload.objects.get(pk=upload.pk)
-    if not claim_one(row, from_status=State.IMPORTING, to_status=State.DONE, finished_at=now()):
+    if row.checkpoint.get("run") != run:
+        raise _TakenOver
+    published: Any = {"finished_at": now(), "hidden": False, "checkpoint": {}}
+    if not claim_one(row, from_status=State.IMPORTING, to_status=State.DONE, **published):
         raise _TakenOver
     audit.record("upload.import", row, by=row.created_by, loaded=row.loaded, rejected=row.rejected)
     stored_file(row).unlink(missing_ok=True)

@@ -1,13 +1,17 @@
 """Rows about people into shoppers, encrypted identities and permission."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from behaviour import consent, identity
+import polars as pl
+
+from behaviour import bulk, consent, identity
 from behaviour.core.cleaning import Cleaned
-from behaviour.loading import Ids
+from behaviour.loading import shopper_rows
 from behaviour.models import Consent, ConsentState, Identity, Shopper, Upload
+from behaviour.names import Names
 from behaviour.pseudonyms import BY_EMAIL, names_of
 from mailai.crypto import blind_index
 
@@ -20,19 +24,24 @@ class ShopperLoader:
 
     def __init__(self, upload: Upload) -> None:
         self._upload = upload
-        self._ids = Ids(Shopper, "external_id", upload)
+        self._names = Names(Shopper, lambda names: bulk.insert_frame(Shopper, shopper_rows(names, upload.pk)))
         self.n_withdrawals_kept = 0
 
     def observe(self, cleaned: Cleaned) -> None:
         """Nothing has to be remembered."""
 
-    def load(self, cleaned: Cleaned) -> int:
+    def parts(self, cleaned: Cleaned, after: str) -> Iterator[tuple[Cleaned, str]]:
+        """Yield the block as one part, unless an earlier run committed it."""
+        if not after:
+            yield cleaned, "all"
+
+    def write(self, cleaned: Cleaned) -> int:
         """Make or change the shoppers of a chunk and return how many were new or changed."""
         rows = self._named(cleaned.frame.iter_rows(named=True))
         self.n_withdrawals_kept = 0
-        before = set(Shopper.objects.filter(external_id__in=rows).values_list("external_id", flat=True))
-        ids = self._ids.of(rows)
-        people = {row.pk: row for row in Shopper.objects.filter(external_id__in=rows)}
+        before = set(Shopper.everything.filter(external_id__in=rows).values_list("external_id", flat=True))
+        ids = dict(self._names.ids(pl.Series("name", list(rows), dtype=pl.String)).rows())
+        people = {row.pk: row for row in Shopper.everything.filter(pk__in=set(ids.values()))}
         by_id = {ids[name]: row for name, row in rows.items()}
         touched = {ids[name] for name in rows if name not in before}
         touched |= self._plain_fields(people, by_id)
@@ -70,7 +79,7 @@ class ShopperLoader:
                 setattr(shopper, name, rows[pk][name])
             if differs:
                 changed.append(shopper)
-        Shopper.objects.bulk_update(changed, PLAIN, batch_size=500)
+        Shopper.everything.bulk_update(changed, PLAIN, batch_size=500)
         return {shopper.pk for shopper in changed}
 
     def _identities(self, rows: dict[int, dict[str, Any]]) -> set[int]:

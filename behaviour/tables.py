@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.utils.timezone import now
 
 from behaviour.core import packing, parsing, reading, reading_blocks, shapes
 from behaviour.core.cleaning import Cleaned, Reading, clean_events
@@ -15,7 +14,6 @@ from behaviour.core.columns import PRODUCTS, SHOPPERS, Match, recognise
 from behaviour.core.masterdata import clean_products, clean_shoppers
 from behaviour.core.parsing import Block, Chunk, Shape
 from behaviour.models import Shop, Upload
-from behaviour.pseudonyms import without_addresses
 
 # A block ends after SIZE records, but keeps the lines of an order together up to MOST.
 SIZE, MOST = 100_000, 105_000
@@ -92,7 +90,8 @@ def reading_of(upload: Upload) -> Reading:
     written = upload.mapping
     return Reading(
         zone=written.get("zone") or Shop.current().timezone,
-        now=now(),
+        # A second reading judges as the first one did.
+        now=upload.created_at,
         day_first=written.get("day_first", True),
         events=written.get("events", {}),
         currency=written.get("currency") or Shop.current().currency,
@@ -101,11 +100,7 @@ def reading_of(upload: Upload) -> Reading:
 
 
 def clean(block: Block, table: Table, how: Reading) -> Cleaned:
-    """Clean some rows by what kind of file they come from; no shopper's id is an email address then."""
-    return without_addresses(_clean(block, table, how))
-
-
-def _clean(block: Block, table: Table, how: Reading) -> Cleaned:
+    """Clean some rows by what kind of file they come from; pure, so that it may run beside the database's work."""
     if table.match.kind == PRODUCTS:
         return clean_products(block, table.match, how)
     if table.match.kind == SHOPPERS:

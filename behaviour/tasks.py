@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from behaviour import checking, demo, importing, uploads
+from behaviour import checking, demo, importing, removal, uploads
 from behaviour.models import Upload
 from mailai.accounts.models import User
 
@@ -28,9 +28,17 @@ def import_upload(upload_id: int) -> None:
 
 
 @shared_task
+def remove_rows(upload_id: int) -> None:
+    """Delete the rows of a cancelled or undone upload, or what is left of them."""
+    removal.remove_rows(upload_id)
+
+
+@shared_task
 def sweep_uploads() -> None:
     """Start again what a dead worker left, and delete files that were kept long enough."""
     for upload_id in uploads.sweep_uploads():
         import_upload.delay(upload_id)
     for upload_id in uploads.sweep_checks():
         check_upload.delay(upload_id)
+    for upload_id in removal.left_behind().values_list("pk", flat=True):
+        remove_rows.delay(upload_id)

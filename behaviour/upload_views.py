@@ -6,10 +6,9 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from behaviour import checking, tables, tasks, upload_forms, upload_pages, uploads
+from behaviour import checking, removal, tables, tasks, upload_forms, upload_pages, uploads
 from behaviour.core.columns import GENERIC
 from behaviour.core.parsing import TableError
 from behaviour.models import Upload
@@ -171,15 +170,11 @@ def import_undo(request: UserRequest, uuid: str) -> HttpResponse:
     """Take out what an upload brought."""
     upload = get_object_or_404(Upload, uuid=uuid)
     try:
-        removed = uploads.undo_upload(upload, by=request.user)
+        removal.begin_undo(upload, by=request.user)
+        tasks.remove_rows.delay_on_commit(upload.pk)
+        messages.success(request, _("The upload is undone: nobody sees its rows any more, and they are being deleted."))
     except MailAIError as error:
         messages.error(request, str(error))
-    else:
-        n = removed["events_removed"]
-        text = ngettext(
-            "The upload is undone: %(n)s event was taken out.", "The upload is undone: %(n)s events were taken out.", n
-        )
-        messages.success(request, text % {"n": f"{n:,}"})
     return redirect("behaviour:import_run", upload.uuid)
 
 
@@ -189,7 +184,8 @@ def import_cancel(request: UserRequest, uuid: str) -> HttpResponse:
     """Drop a file that was not imported."""
     upload = get_object_or_404(Upload, uuid=uuid)
     try:
-        uploads.cancel_upload(upload, by=request.user)
+        removal.cancel_upload(upload, by=request.user)
+        tasks.remove_rows.delay_on_commit(upload.pk)
         messages.success(request, _("The file was deleted. Nothing of it was imported."))
     except MailAIError as error:
         messages.error(request, str(error))

@@ -1,4 +1,4 @@
-"""An upload from its arrival to its undo: receive, check, queue, cancel, undo, sweep."""
+"""An upload from its arrival to its undo: receive, check, queue, resume, sweep. Its end is in ``removal``."""
 
 import hashlib
 import uuid
@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, BinaryIO
 
-from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
@@ -15,17 +14,15 @@ from behaviour import shaping, tables
 from behaviour.core.columns import EVENT_NAMES, KINDS, Match
 from behaviour.core.parsing import TableError
 from behaviour.importing import DEAD_AFTER, MOST_TRIES
-from behaviour.models import Consent, ConsentState, Event, Product, Shopper, Upload
-from behaviour.people_loading import proof_of
+from behaviour.models import Upload
 from behaviour.rejects import drop_rejects
+from behaviour.removal import cancel_upload
 from behaviour.upload_words import FIELD_NAMES, problem_text
 from mailai.accounts import audit
-from mailai.claims import claim, claim_one
 from mailai.errors import InputError, StateError
 
 LARGEST = 2_000_000_000
 BLOCK = 1 << 20
-BATCH = 5000
 # Refused rows and files that nobody imported are kept so long.
 KEPT_FOR = timedelta(days=7)
 State = Upload.State
@@ -127,11 +124,33 @@ def queue(upload: Upload, by: Any = None) -> Upload:
     if waits and (sentence := missing_text(match_of(upload)) or shaping.unanswered_text(upload)):
         raise InputError(sentence)
     waiting = Upload.objects.filter(pk=upload.pk, state__in=[State.RECEIVED, State.CHECKED])
-    changes: dict[str, Any] = {"checkpoint": {}, "findings": {}, "rejects_file": "", "heartbeat_at": None}
+    changes: dict[str, Any] = {
+        "checkpoint": {},
+        "findings": {},
+        "rejects_file": "",
+        "heartbeat_at": None,
+        "hidden": True,
+    }
     if waiting.update(state=State.QUEUED, **changes) != 1:
         raise StateError(_("This upload was begun already. Upload the file again to import it once more."))
     upload.refresh_from_db()
     audit.record("upload.queue", upload, by=by)
+    return upload
+
+
+def resume_upload(upload: Upload, by: Any = None) -> Upload:
+    """Let a failed import go on where it was.
+
+    Raises
+    ------
+    StateError : it has not failed.
+    """
+    failed = Upload.objects.filter(pk=upload.pk, state=State.FAILED)
+    changes = {"heartbeat_at": None, "error": "", "checkpoint": upload.checkpoint | {"tries": 0}}
+    if failed.update(state=State.QUEUED, **changes) != 1:
+        raise StateError(_("Only an import that has failed can go on."))
+    upload.refresh_from_db()
+    audit.record("upload.resume", upload, by=by)
     return upload
 
 
@@ -140,98 +159,6 @@ def _only(upload: Upload, *states: str) -> None:
         raise StateError(
             _("This is not possible any more: the upload is %(state)s.") % {"state": upload.get_state_display()}
         )
-
-
-def cancel_upload(upload: Upload, by: Any = None) -> None:
-    """Drop a file that was not imported."""
-    for state in (State.RECEIVED, State.CHECKED, State.FAILED):
-        if claim_one(upload, from_status=state, to_status=State.CANCELLED, finished_at=now()):
-            tables.stored_file(upload).unlink(missing_ok=True)
-            drop_rejects(upload)
-            Upload.objects.filter(pk=upload.pk).update(rejects_file="")
-            audit.record("upload.cancel", upload, by=by)
-            return
-    raise StateError(_("This upload can't be cancelled any more. Undo it instead."))
-
-
-def undo_upload(upload: Upload, by: Any = None) -> dict[str, Any]:
-    """Take out what the file brought: its events, and shoppers, products and permissions that stand on nothing else.
-
-    A running import stops at its next chunk. Run again after a kill, it goes on.
-
-    Raises
-    ------
-    StateError : there is nothing to undo.
-    """
-    upload.refresh_from_db()
-    if upload.state != State.UNDONE:
-        _only(upload, State.QUEUED, State.IMPORTING, State.DONE, State.FAILED)
-        if claim(Upload.objects.filter(pk=upload.pk), from_status=upload.state, to_status=State.UNDONE) != 1:
-            raise StateError(_("The upload changes right now. Try again in a moment."))
-    removed: dict[str, Any] = {
-        "events_removed": _delete(Event.objects.filter(upload=upload)),
-        "permissions_removed": _undo_permissions(upload),
-        "shoppers_removed": _delete(_unused_shoppers(upload)),
-        "products_removed": _delete(_unused_products(upload)),
-    }
-    tables.stored_file(upload).unlink(missing_ok=True)
-    drop_rejects(upload)
-    Upload.objects.filter(pk=upload.pk).update(finished_at=now(), rejects_file="")
-    audit.record("upload.undo", upload, by=by, **removed)
-    return removed
-
-
-def _delete(rows: Any) -> int:
-    """Delete in short transactions and return how many rows of the model itself went.
-
-    Another import may use a shopper or product at this moment. Who refers to a locked row waits, and what was
-    referred to before the lock is left out by the second look, so that no event of another file goes with it.
-    """
-    everything, n = rows.model._default_manager, 0
-    while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
-        with transaction.atomic():
-            list(everything.filter(pk__in=ids).order_by("pk").select_for_update().values_list("pk", flat=True))
-            sure = list(rows.filter(pk__in=ids).values_list("pk", flat=True))
-            everything.filter(pk__in=sure).delete()
-        n += len(sure)
-    return n
-
-
-def _unused_shoppers(upload: Upload) -> Any:
-    """Shoppers made by the file on whom no event, mail or permission of another origin hangs."""
-    rows = Shopper.objects.filter(upload=upload)
-    for relation in Shopper._meta.related_objects:
-        # A profile is computed and an identity came with the file; all else is somebody's record.
-        if relation.one_to_one:
-            continue
-        name = relation.field.name
-        rows = rows.filter(~Exists(relation.related_model._default_manager.filter(**{name: OuterRef("pk")})))  # type: ignore[union-attr]
-    return rows
-
-
-def _unused_products(upload: Upload) -> Any:
-    return Product.objects.filter(upload=upload).filter(~Exists(Event.objects.filter(product=OuterRef("pk"))))
-
-
-def _undo_permissions(upload: Upload) -> int:
-    """Delete the statements that came with the file; what was said before counts again."""
-    rows = Consent.objects.filter(proof=proof_of(upload))
-    n = 0
-    while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
-        with transaction.atomic():
-            people = set(Consent.objects.filter(pk__in=ids).values_list("shopper_id", flat=True))
-            Consent.objects.filter(pk__in=ids).delete()
-            _restate(people)
-        n += len(ids)
-    return n
-
-
-def _restate(shopper_ids: set[int]) -> None:
-    newest: dict[int, str] = dict.fromkeys(shopper_ids, ConsentState.UNKNOWN.value)
-    said = Consent.objects.filter(shopper_id__in=shopper_ids, purpose=Consent.Purpose.MARKETING).order_by("at", "pk")
-    newest |= dict(said.values_list("shopper_id", "state"))
-    for state in ConsentState.values:
-        Shopper.objects.filter(pk__in=[pk for pk, one in newest.items() if one == state]).update(marketing=state)
 
 
 def sweep_uploads() -> list[int]:

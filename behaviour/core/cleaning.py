@@ -9,7 +9,7 @@ import polars as pl
 
 from behaviour.core import values
 from behaviour.core.columns import EVENTS, KNOWN_EVENTS, ONLINE_RETAIL, Match, plain
-from behaviour.core.keys import SEPARATOR, content_key
+from behaviour.core.keys import SEPARATOR, own_keys, timed_keys
 from behaviour.core.parsing import Block, Row
 
 LONGEST_ID, LONGEST_ORDER, LONGEST_NAME, LONGEST_COUNTRY = 120, 80, 300, 60
@@ -252,8 +252,7 @@ def _with_keys(frame: pl.DataFrame, *, retail: bool) -> pl.DataFrame:
         pl.col("message_id"),
     ]  # fmt: skip
     content = pl.concat_str(parts, separator=SEPARATOR)
-    own = pl.concat_str(pl.lit("own"), pl.col("dedupe_key"), separator=SEPARATOR)
-    frame = frame.with_columns(content=pl.when(pl.col("dedupe_key") != "").then(own).otherwise(content))
+    frame = frame.with_columns(content=content)
     if retail:
         # An order holds the same line twice under two names (two pairs in the year): the second is no repetition.
         detail = pl.concat_str("name", "country", separator=SEPARATOR)
@@ -265,8 +264,18 @@ def _with_keys(frame: pl.DataFrame, *, retail: bool) -> pl.DataFrame:
     return frame.with_columns(
         cents=pl.when(rated | ~unknown).then(pl.col("cents")),
         each=pl.when(~unknown).then(pl.col("each")),
-        key=pl.Series([content_key(text).bytes for text in frame["content"]], dtype=pl.Binary),
+        key=_keys(frame),
     )
+
+
+def _keys(frame: pl.DataFrame) -> pl.Series:
+    """Return what identifies each row: its own key where the file gives one, else its time and content."""
+    times = frame["at"].dt.epoch("ms").clip(lower_bound=0)
+    made = timed_keys(times.to_list(), frame["content"].to_list())
+    if (frame["dedupe_key"] != "").any():
+        own = own_keys(frame["dedupe_key"].to_list())
+        made = [one if name else other for name, one, other in zip(frame["dedupe_key"], own, made, strict=True)]
+    return pl.Series(made, dtype=pl.Binary)
 
 
 def _retail_findings(frame: pl.DataFrame, once: pl.DataFrame) -> Counter[str]:

@@ -19,6 +19,8 @@ class Shop(models.Model):
     frequency_cap = models.PositiveSmallIntegerField(default=3)
     # The demo shop only: its invented shoppers answer mails through the public tracking addresses.
     demo_reacts = models.BooleanField(default=False)
+    # How often shoppers or products were removed: who remembers their ids looks at this first (behaviour.turns).
+    n_removals = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(default=now)
 
     def __str__(self) -> str:

@@ -49,6 +49,8 @@ LABELS = {
     "upload.queue": _("Started an import"),
     "upload.import": _("Imported a file"),
     "upload.receive": _("Uploaded a file"),
+    "upload.removed": _("Deleted the rows of an upload"),
+    "upload.resume": _("Went on with an import"),
     "upload.undo": _("Undid an upload"),
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils.timezone import now
 
-from behaviour import checking, tables, tasks, uploads
+from behaviour import checking, removal, tables, tasks, uploads
 from behaviour.core import packing
 from behaviour.models import Event, Shopper, Upload
 from behaviour.rejects import path_of
@@ -77,7 +77,7 @@ def test_undo_spares_whom_another_file_took_up_after_the_first_look() -> None:
     upload = imported("user_id,item_id,event,timestamp\n1,A,view,2026-01-01\n2,A,view,2026-01-01\n")
     imported("user_id,item_id,event,timestamp\n1,B,view,2026-01-02\n")
     Event.objects.filter(upload=upload).delete()
-    unused = uploads._unused_shoppers(upload)
+    unused = removal._unused_shoppers(upload)
     looks = iter([Shopper.objects.all(), unused])
 
     class Outdated:
@@ -87,7 +87,7 @@ def test_undo_spares_whom_another_file_took_up_after_the_first_look() -> None:
         def order_by(self, *names: str) -> Any:
             return next(looks).order_by(*names)
 
-    assert uploads._delete(Outdated()) == 1
+    assert removal._delete(upload, Outdated()) == 1
     assert Shopper.objects.get().external_id == "1"
     assert Event.objects.get().shopper.external_id == "1"
 
@@ -101,5 +101,5 @@ def test_no_file_can_claim_that_a_mail_was_opened() -> None:
 def test_cancelling_deletes_what_the_check_refused() -> None:
     upload = checking.check_upload(received("user_id,item_id,event,timestamp\n1,A,zap,2026-01-01\n"))
     assert path_of(upload.rejects_file).exists()
-    uploads.cancel_upload(upload)
+    removal.cancel_upload(upload)
     assert list(tables.folder("rejects").iterdir()) == []

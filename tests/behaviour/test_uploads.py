@@ -17,7 +17,7 @@ from django.utils.timezone import now
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from behaviour import checking, identity, importing, loading, tables, tasks, uploads
+from behaviour import checking, identity, importing, loading, removal, tables, tasks, uploads
 from behaviour.core.columns import KINDS
 from behaviour.importing import import_upload
 from behaviour.models import Consent, Event, Identity, Product, Shopper, StockChange, Upload
@@ -92,9 +92,9 @@ def test_a_killed_import_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch, c
     clean = imported(SLICE.read_bytes())
     wanted, rows = events(), balance(clean)
     refused, names = rejects_of(clean), sorted(Product.objects.values_list("sku", "name", "price"))
-    uploads.undo_upload(clean)
+    removal.undo_upload(clean)
     assert not Event.objects.exists()
-    whole, calls = loading.EventLoader.load, iter(range(1, 99))
+    whole, calls = loading.EventLoader.write, iter(range(1, 99))
 
     def dies(self: Any, cleaned: Any) -> int:
         n = whole(self, cleaned)
@@ -103,7 +103,7 @@ def test_a_killed_import_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch, c
         return n
 
     upload = uploads.queue(received(SLICE.read_bytes()))
-    monkeypatch.setattr(loading.EventLoader, "load", dies)
+    monkeypatch.setattr(loading.EventLoader, "write", dies)
     with pytest.raises(KeyboardInterrupt):
         import_upload(upload.pk)
     assert import_upload(upload.pk).state == Upload.State.IMPORTING, "a run that may live is left alone"
@@ -140,14 +140,14 @@ def test_undo_takes_out_what_the_file_brought_and_no_more(make_shopper: Any, mak
     old, cup = make_shopper(external_id="1"), make_product(sku="A")
     upload = imported("user_id,item_id,event,timestamp\n1,A,view,2026-01-01\n2,B,view,2026-01-01\n")
     other = imported("user_id,item_id,event,timestamp\n2,C,view,2026-01-02\n")
-    removed = uploads.undo_upload(upload)
+    removed = removal.undo_upload(upload)
     assert removed == {"events_removed": 2, "permissions_removed": 0, "shoppers_removed": 0, "products_removed": 1}
     assert set(Shopper.objects.values_list("external_id", flat=True)) == {old.external_id, "2"}
     assert set(Product.objects.values_list("sku", flat=True)) == {cup.sku, "C"}
     assert Event.objects.get().upload == other
-    assert uploads.undo_upload(upload)["events_removed"] == 0
+    assert removal.undo_upload(upload)["events_removed"] == 0
     with pytest.raises(StateError):
-        uploads.cancel_upload(upload)
+        removal.cancel_upload(upload)
 
 
 def test_an_undo_stops_a_running_import(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,13 +156,14 @@ def test_an_undo_stops_a_running_import(monkeypatch: pytest.MonkeyPatch) -> None
 
     def undone_meanwhile(self: Any, cleaned: Any) -> None:
         whole(self, cleaned)
-        if Event.objects.exists():
-            uploads.undo_upload(upload)
+        if Event.everything.exists():
+            assert not Event.objects.exists(), "half an import is invisible"
+            removal.undo_upload(upload)
 
     monkeypatch.setattr(loading.EventLoader, "observe", undone_meanwhile)
     assert import_upload(upload.pk).state == Upload.State.UNDONE
-    assert not Event.objects.exists()
-    assert not Shopper.objects.exists()
+    assert not Event.everything.exists()
+    assert not Shopper.everything.exists()
 
 
 def test_rejects_hold_their_own_columns_and_no_formula() -> None:
@@ -198,7 +199,7 @@ def test_shoppers_bring_encrypted_names_and_permission() -> None:
     assert (elena.marketing, Consent.objects.get(shopper=elena).source) == ("given", "checkout")
     assert imported(SHOPPERS).loaded == 0
     assert Consent.objects.count() == 2
-    uploads.undo_upload(upload)
+    removal.undo_upload(upload)
     assert not Shopper.objects.exists()
     assert not Identity.objects.exists()
 
@@ -337,5 +338,5 @@ def test_old_files_are_deleted(make_shopper: Any) -> None:
 
 def test_a_taken_over_run_stops() -> None:
     upload = uploads.queue(received(SLICE.read_bytes()))
-    assert importing._claim(upload.pk)
-    assert not importing._claim(upload.pk)
+    assert importing._claim(upload.pk, "one")
+    assert not importing._claim(upload.pk, "two")

@@ -16,6 +16,7 @@ from behaviour.core.columns import KINDS
 from behaviour.importing import import_upload
 from behaviour.models import Upload
 from behaviour.rejects import path_of
+from behaviour.removal import cancel_upload
 from mailai.commands import JsonCommand
 from mailai.errors import InputError, StateError
 
@@ -44,7 +45,7 @@ class Command(JsonCommand):
                 self._ask(upload)
             uploads.queue(upload)
         except (InputError, StateError):
-            uploads.cancel_upload(upload)
+            cancel_upload(upload)
             raise
         upload = self._import(upload)
         if upload.state != Upload.State.DONE:

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
 from behaviour.models import Upload
-from behaviour.uploads import undo_upload
+from behaviour.removal import undo_upload
 from mailai.commands import JsonCommand
 from mailai.errors import InputError
 

@@ -1,0 +1,51 @@
+"""Ids of shoppers and products by the shop's own names for them, a block of names at a time."""
+
+from collections.abc import Callable
+
+import polars as pl
+
+from behaviour import bulk
+from behaviour.models import Product, Shopper
+
+# Names kept in memory between blocks (about 60 MB); above it the map starts again.
+MOST_KNOWN = 1_000_000
+SCHEMA = {"name": pl.String, "id": pl.Int64}
+# Who was merged is found under the name of old.
+FIND = {
+    Shopper: "SELECT external_id, COALESCE(merged_into_id, id) FROM behaviour_shopper WHERE external_id IN {many}",
+    Product: "SELECT sku, id FROM behaviour_product WHERE sku IN {many}",
+}
+Model = type[Shopper] | type[Product]
+
+
+def find(model: Model, names: pl.Series) -> pl.DataFrame:
+    """Return ``name`` and ``id`` of those that exist; one query."""
+    rows = bulk.fetch(FIND[model], names.to_list()) if len(names) else []
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+class Names:
+    """Finds ids and makes what is missing. Ids are remembered from block to block, in memory that stays bounded."""
+
+    def __init__(self, model: Model, make: Callable[[pl.Series], object]) -> None:
+        self._model, self._make = model, make
+        self._known = pl.DataFrame(schema=SCHEMA)
+
+    def forget(self) -> None:
+        """Look everything up again from now on."""
+        self._known = self._known.clear()
+
+    def ids(self, names: pl.Series) -> pl.DataFrame:
+        """Return ``name`` and ``id`` of all these names but "", each once."""
+        wanted = pl.DataFrame({"name": names.unique()}).filter(pl.col("name") != "")
+        missing = wanted.join(self._known, on="name", how="anti")["name"].sort()
+        if len(self._known) + len(missing) > MOST_KNOWN:
+            self.forget()
+            missing = wanted["name"].sort()
+        found = find(self._model, missing)
+        new = pl.DataFrame({"name": missing}).join(found, on="name", how="anti")["name"].sort()
+        if len(new):
+            self._make(new)
+            found = pl.concat([found, find(self._model, new)])
+        self._known = pl.concat([self._known, found])
+        return wanted.join(self._known, on="name")
