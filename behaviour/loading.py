@@ -16,8 +16,8 @@ BATCH = 5000
 # Rows of one transaction. SQLite has one writer: everybody else waits for this one, about 0.2 s.
 PART = {"sqlite": 20_000, "postgresql": 1_000_000}
 KNOWN = {
-    "sqlite": "SELECT dedupe_key, id, upload_id FROM behaviour_event WHERE dedupe_key IN {many}",
-    "postgresql": "SELECT encode(uuid_send(dedupe_key), 'hex'), id, upload_id FROM behaviour_event"
+    "sqlite": "SELECT dedupe_key FROM behaviour_event WHERE dedupe_key IN {many}",
+    "postgresql": "SELECT encode(uuid_send(dedupe_key), 'hex') FROM behaviour_event"
     " WHERE dedupe_key IN (SELECT x::uuid FROM {many} AS t(x))",
 }
 FILL = "UPDATE {table} SET {field} = %s WHERE {name} = %s AND {empty}"
@@ -81,18 +81,30 @@ class EventLoader:
 
     def _unknown(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Leave out the events that are there; what only an unfinished upload brought is taken over from it."""
-        rows = bulk.fetch(KNOWN[connection.vendor], frame["dedupe_key"].to_list())
-        if not rows:
+        if frame.is_empty():
             return frame
-        unfinished = set(Upload.hidden_ids().exclude(pk=self._upload.pk))
-        taken = {pk for _key, pk, upload in rows if upload in unfinished}
-        if taken:
-            Event.everything.filter(pk__in=taken)._raw_delete(Event.everything.db)  # type: ignore[attr-defined]
-        there = pl.Series([key for key, pk, _upload in rows if pk not in taken], dtype=pl.String)
-        return frame.join(there.to_frame("dedupe_key"), on="dedupe_key", how="anti", maintain_order="left")
+        first, last = frame["dedupe_key"][0], frame["dedupe_key"][-1]
+        # Keys begin with the time: a file that goes on where the last one ended meets nothing in between.
+        if not Event.everything.filter(dedupe_key__gte=first, dedupe_key__lte=last).exists():
+            return frame
+        keys = frame["dedupe_key"]
+        there = pl.DataFrame(bulk.fetch(KNOWN[connection.vendor], keys), schema={"dedupe_key": pl.String}, orient="row")
+        if unfinished := list(Upload.hidden_ids().exclude(pk=self._upload.pk)):
+            there = self._take_over(there, unfinished)
+        return frame.join(there, on="dedupe_key", how="anti", maintain_order="left")
+
+    def _take_over(self, there: pl.DataFrame, unfinished: list[int]) -> pl.DataFrame:
+        """Delete the events that only unfinished uploads brought, so that this file brings them; return the others."""
+        taken: list[str] = []
+        for keys in there["dedupe_key"].to_frame().iter_slices(BATCH):
+            rows = Event.everything.filter(dedupe_key__in=keys["dedupe_key"].to_list(), upload__in=unfinished)
+            taken += [key.hex for key in rows.values_list("dedupe_key", flat=True)]
+            rows._raw_delete(rows.db)  # type: ignore[attr-defined]
+        return there.filter(~pl.col("dedupe_key").is_in(taken))
 
     def _rows(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the table's columns; shoppers and products that are missing are made."""
+        self._adopt(frame)
         shoppers = self._shoppers.ids(frame["user_id"]).rename({"id": "shopper_id"})
         products = self._products.ids(frame["item_id"]).rename({"id": "product_id"})
         frame = frame.join(shoppers, left_on="user_id", right_on="name", how="left", maintain_order="left")
@@ -104,6 +116,14 @@ class EventLoader:
             pl.when(message.str.contains("^[0-9a-f]{32}$")).then(message).alias("message"),
             "dedupe_key", pl.lit(self._upload.pk).alias("upload_id"),
         )  # fmt: skip
+
+    def _adopt(self, frame: pl.DataFrame) -> None:
+        """Make shoppers and products of unfinished uploads this upload's own, or nobody would see them."""
+        for unfinished in Upload.hidden_ids().exclude(pk=self._upload.pk):
+            for model, field, name in ((Shopper, "external_id", "user_id"), (Product, "sku", "item_id")):
+                for part in frame[name].unique().to_frame().iter_slices(BATCH):
+                    rows = model._base_manager.filter(**{f"{field}__in": part[name].to_list()}, upload=unfinished)
+                    rows.update(upload=self._upload)
 
     def finish(self) -> None:
         """Fill in what is still empty: a product's most frequent name and median price, a shopper's country."""

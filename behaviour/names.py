@@ -20,7 +20,7 @@ Model = type[Shopper] | type[Product]
 
 def find(model: Model, names: pl.Series) -> pl.DataFrame:
     """Return ``name`` and ``id`` of those that exist; one query."""
-    rows = bulk.fetch(FIND[model], names.to_list()) if len(names) else []
+    rows = bulk.fetch(FIND[model], names) if len(names) else []
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
