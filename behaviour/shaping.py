@@ -9,13 +9,14 @@ from behaviour import tables
 from behaviour.core import sniffing
 from behaviour.core.columns import Match
 from behaviour.core.encodings import ENCODINGS
-from behaviour.core.parsing import TableError
+from behaviour.core.parsing import Block, TableError
 from behaviour.core.shapes import DELIMITERS
 from behaviour.models import Shop, Upload
 from behaviour.upload_words import problem_text, question_text
 from mailai.errors import InputError, StateError
 
 State = Upload.State
+LONGEST_SAMPLE = 40
 # What a person decided about the columns; it means nothing once the file is read in another way.
 DECIDED = ("columns", "events", "answers")
 
@@ -42,7 +43,10 @@ def understand(upload: Upload) -> Match:
         "currency": upload.mapping.get("currency") or Shop.current().currency,
         "notes": notes,
         "seen": seen,
-        "questions": [question.stored(header) for question in sniffing.questions(block, match)],
+        "questions": [
+            *_encoding_question(upload.mapping.get("shape", {}), block),
+            *(question.stored(header) for question in sniffing.questions(block, match)),
+        ],
     }
     _settle(upload)
     return match
@@ -55,6 +59,18 @@ def _settle(upload: Upload) -> None:
         "day_first": said.get("date_order") != sniffing.MONTH_FIRST,
         "decimal": said.get("decimal", ""),
     }
+
+
+def _encoding_question(shape: Mapping[str, Any], block: Block) -> list[dict[str, Any]]:
+    """Ask which letters are right when several encodings give sensible ones; the samples stand in their order."""
+    if not shape.get("unsure"):
+        return []
+    choices = [shape["encoding"], *shape["unsure"]]
+    cells = (cell for row in block.frame.drop("line").iter_rows() for cell in row)
+    cell = next((cell for cell in cells if not cell.isascii()), "")[:LONGEST_SAMPLE]
+    raw = cell.encode(shape["encoding"], "replace")
+    samples = [raw.decode(name, "replace") for name in choices]
+    return [{"code": "encoding", "column": "", "samples": samples, "choices": choices, "default": choices[0]}]
 
 
 def unanswered(upload: Upload) -> list[dict[str, Any]]:
@@ -93,13 +109,39 @@ def take_answers(upload: Upload, answers: Mapping[str, Any]) -> None:
     _settle(upload)
 
 
+def reread(upload: Upload, answers: Mapping[str, Any]) -> None:
+    """Read the file in the encoding that was answered; not saved.
+
+    Raises
+    ------
+    InputError : the file does not ask for it, or is no table then.
+    """
+    encoding = answers.get("encoding")
+    shape = upload.mapping.get("shape", {})
+    if not encoding or not shape.get("unsure"):
+        return
+    if encoding not in (shape["encoding"], *shape["unsure"]):
+        raise InputError(_("There is no encoding “%(name)s”.") % {"name": encoding})
+    upload.mapping["shape"] = _looked(upload, encoding, "")
+
+
+def _looked(upload: Upload, encoding: str, delimiter: str) -> dict[str, Any]:
+    try:
+        return tables.look(upload, encoding=encoding, delimiter=delimiter).stored()
+    except TableError as error:
+        raise InputError(problem_text(error)) from error
+
+
 def answer(upload: Upload, answers: Mapping[str, Any]) -> Upload:
-    """Answer what the file does not tell: ``{"date_order": "day_first", "decimal": ","}``.
+    """Answer what the file does not tell: ``{"date_order": "day_first", "decimal": ",", "encoding": "gb18030"}``.
 
     Raises
     ------
     InputError : an answer is none of the choices. StateError : the import has begun.
     """
+    if answers.get("encoding"):
+        reread(upload, answers)
+        understand(upload)
     take_answers(upload, answers)
     return keep(upload)
 
@@ -120,9 +162,8 @@ def reshape(upload: Upload, *, encoding: str = "", delimiter: str = "") -> Uploa
         raise InputError(_("A separator is a comma, a semicolon, a tab or a line: , ; TAB |"))
     upload.refresh_from_db()
     try:
-        shape = tables.look(upload, encoding=encoding, delimiter=delimiter)
         kept = {name: value for name, value in upload.mapping.items() if name not in DECIDED}
-        upload.mapping = kept | {"shape": shape.stored()}
+        upload.mapping = kept | {"shape": _looked(upload, encoding, delimiter)}
         understand(upload)
     except TableError as error:
         raise InputError(problem_text(error)) from error

@@ -109,6 +109,7 @@ NOTES = {
 }
 # What only a person can tell; filled in from the question.
 QUESTIONS = {
+    "encoding": _("The letters of this file can be read in several ways: %(samples)s. Say which ones are right."),
     "date_order": _(
         "Dates such as %(samples)s in the column “%(column)s” can be read in two ways. Say whether the day or the "
         "month comes first."

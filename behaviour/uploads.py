@@ -92,6 +92,7 @@ def choose_columns(upload: Upload, chosen: Mapping[str, Any]) -> Upload:
     _only(upload, State.RECEIVED, State.CHECKED)
     columns, events = dict(chosen.get("columns", {})), dict(chosen.get("events", {}))
     kind = chosen.get("kind") or upload.mapping.get("kind", "auto")
+    shaping.reread(upload, chosen.get("answers", {}))
     with tables.open_table(upload) as table:
         header = table.header
     _refuse_unknown(columns, events, kind, header)

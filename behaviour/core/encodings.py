@@ -16,6 +16,7 @@ MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", 
 # Below this the letters make no sense; two that lie so close fit both.
 SENSIBLE, CLOSE = 0.6, 0.05
 MOST_LETTERS = 4000
+ENOUGH_HANGUL = 12
 READ_CHARS = 1 << 20
 
 
@@ -39,8 +40,8 @@ def encoding_of(head: bytes, *, cut: bool = False) -> tuple[str, tuple[str, ...]
         raise TableError("not_text")
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head, final=not cut)
-    except UnicodeDecodeError as error:
-        return _guessed(head, cut=cut, utf8=_nearly_utf8(head, error))
+    except UnicodeDecodeError:
+        return ("utf-8", ()) if _nearly_utf8(head) else _guessed(head, cut=cut)
     return "utf-8", ()
 
 
@@ -57,27 +58,32 @@ def _wide(head: bytes) -> str:
     return ""
 
 
-def _nearly_utf8(head: bytes, error: UnicodeDecodeError) -> bool:
-    """Say whether all but a few bytes are UTF-8: then those are damaged, and their rows are refused."""
+def _nearly_utf8(head: bytes) -> bool:
+    """Say whether all but a few bytes are UTF-8: then those are damaged, and their rows are refused.
+
+    Two bytes are a character of UTF-8 now and then by accident, three hardly ever.
+    """
     text = head.decode("utf-8", "replace")
     odd, right = text.count("\ufffd"), sum(char > "\x7f" and char != "\ufffd" for char in text)
-    return odd * 10 < right or (right > odd and error.start > 0 and odd <= 2)
+    long = any("\u07ff" < char != "\ufffd" for char in text)
+    return right >= odd if long else right > 4 * odd
 
 
-def _guessed(head: bytes, *, cut: bool, utf8: bool) -> tuple[str, tuple[str, ...]]:
-    if utf8:
-        return "utf-8", ()
+def _guessed(head: bytes, *, cut: bool) -> tuple[str, tuple[str, ...]]:
     scores = {name: score for name, sense in SENSE.items() if (score := _score(head, name, sense, cut=cut)) >= SENSIBLE}
     if not scores:
         raise TableError("encoding_unknown")
     best = max(scores, key=lambda name: scores[name])
-    same = _text(head, best)
+    if best == "gb18030" and scores.get("euc_kr", 0) == 1:
+        # Hangul fills the front half of what common Chinese characters fill; so many are no accident.
+        korean = sum("\uac00" <= char <= "\ud7a3" for char in head.decode("euc_kr", "ignore"))
+        best = "euc_kr" if korean >= ENOUGH_HANGUL else best
+    same = head.decode(best, "replace")
     near = (name for name in scores if name != best and scores[name] > scores[best] - CLOSE)
-    return best, tuple(name for name in near if _text(head, name) != same)
-
-
-def _text(head: bytes, name: str) -> str:
-    return head.decode(name, "replace")
+    # Central European letters fit nearly every Western text; the Western ones go before them.
+    return best, tuple(
+        name for name in near if (best, name) != ("cp1252", "cp1250") and head.decode(name, "replace") != same
+    )
 
 
 def _score(head: bytes, name: str, sense: Callable[[str, str, str], float], *, cut: bool) -> float:
@@ -97,7 +103,7 @@ def _european(letters: str, signs: str) -> Callable[[str, str, str], float]:
             # Few words hold two such letters side by side, none a capital behind a small one.
             lonely = (before < "\x80" or before in signs) or (after < "\x80" or after in signs)
             bent = char.isupper() and before.islower()
-            return 0.2 if bent or not lonely else 1.0
+            return 0.2 if bent or not lonely or before.isdigit() or after.isdigit() else 1.0
         inside = before.isalpha() and after.isalpha() and char not in "’"
         return 0.9 if char in signs and not inside else 0.0
 

@@ -10,6 +10,7 @@ from behaviour.core.encodings import as_utf8, encoding_of
 from behaviour.core.parsing import BAD, MOST_COLUMNS, Row, TableError
 
 READ_BYTES = 1 << 16
+TAG = re.compile(rb"<([?!]?[A-Za-z]|!--)")
 ITEMS = frozenset({"item", "entry"})
 GOOGLE = "http://base.google.com/ns/1.0"
 LONGEST_ITEM, DEEPEST = 1_000_000, 60
@@ -20,7 +21,7 @@ Item = dict[str, str]
 def is_feed(head: bytes) -> bool:
     """Say whether a text is XML."""
     start = head[:400].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \r\n\t")
-    return start.startswith((b"<?xml", b"<rss", b"<feed"))
+    return bool(TAG.match(start))
 
 
 def encoding_of_feed(head: bytes) -> str:

@@ -70,7 +70,7 @@ def _table(text: bytes, shape: Shape) -> Shape:
     delimiter = shape.delimiter or (told.group(1) if told else _delimiter(text.decode("utf-8", "replace")))
     source = Source(io.BytesIO(text))
     if told:
-        source.take(len(first) + 1, 1)
+        source.take(len(source.next_line(0)), 1)
     records = list(islice(careful(source, delimiter), NEAR))
     return placed(Shape(shape.encoding, delimiter, unsure=shape.unsure), records)
 
