@@ -12,7 +12,7 @@ import polars as pl
 LONGEST_RECORD = 50
 LONGEST_CELL = 131_072
 MOST_COLUMNS = 500
-PIECE = 1 << 20
+PIECE, LIKELY_LINE = 1 << 20, 1000
 # What no text holds: control signs, and the sign that stands for bytes that could not be read.
 BAD = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 LINE_BREAK = re.compile(rb"[\r\n]")
@@ -117,12 +117,15 @@ class Source:
 
     def peek(self, size: int) -> bytes:
         """Return up to ``size`` bytes that come next; fewer only at the end of the file."""
+        self._hold(size)
+        return self._held[self._at : self._at + size]
+
+    def _hold(self, size: int) -> None:
         while len(self._held) - self._at < size and not self.ended:
-            more = self._stream.read(size)
+            more = self._stream.read(max(size, PIECE))
             self.ended = not more
             self._held = self._held[self._at :] + more
             self._at = 0
-        return self._held[self._at : self._at + size]
 
     def take(self, size: int, lines: int) -> None:
         """Pass over bytes that were peeked at, and the lines in them."""
@@ -136,9 +139,9 @@ class Source:
 
     def next_line(self, offset: int) -> bytes:
         """Return the line that begins ``offset`` bytes from here with its line break; empty at the end."""
-        size = max(PIECE, 2 * offset)
+        size = offset + LIKELY_LINE
         while True:
-            self.peek(size)
+            self._hold(size)
             found = LINE_BREAK.search(self._held, self._at + offset)
             # Whether a \n follows the \r, only the next byte tells.
             if found and (found.end() < len(self._held) or self.ended or found.group() == b"\n"):

@@ -47,24 +47,28 @@ class _Sound:
 
 def segments(source: Source, delimiter: str, width: int) -> Iterator[Block]:
     """Yield the records that come, in pieces of any size; ``end`` counts within the piece."""
+    patience = CAREFUL_BYTES
     while piece := source.peek(PIECE):
         sound = _sound(piece, ord(delimiter), final=source.ends_with(piece))
         block = _parsed(piece, sound, source.line, delimiter, width) if sound else None
         if sound and block is not None:
             source.take(sound.size, sound.n_lines)
         else:
-            rows = list(_some(source, delimiter))
+            rows = list(_some(source, delimiter, patience))
             block = as_block(Chunk(rows, len(rows)), width)
+        # In a file that is odd throughout, looking for sound pieces is a waste.
+        small = sound is None or sound.size < patience
+        patience = min(2 * patience, PIECE) if small else CAREFUL_BYTES
         if len(block):
             yield block
 
 
-def _some(source: Source, delimiter: str) -> Iterator[Row]:
+def _some(source: Source, delimiter: str, n_bytes: int) -> Iterator[Row]:
     """Yield rows by the careful way until it has read enough; the source stands behind the last of them."""
     before = source.taken
     for row in careful(source, delimiter):
         yield row
-        if source.taken - before > CAREFUL_BYTES:
+        if source.taken - before > n_bytes:
             return
 
 

@@ -36,8 +36,10 @@ def sheets(file: BinaryIO) -> list[str]:
 
 
 def rows(file: BinaryIO, sheet: str) -> Iterator[Row]:
-    """Yield the rows of a sheet that are not blank; dates are written as 2026-11-23 06:12:08."""
-    _refuse_large(file)
+    """Yield the rows of a sheet that are not blank; dates are written as 2026-11-23 06:12:08.
+
+    That the workbook is not too large, ``sheets`` has found out.
+    """
     table = _open(file).get_sheet_by_name(sheet)
     first = table.start[0] if table.start else 0
     # Rows above the first filled one are handed out too.
@@ -130,16 +132,22 @@ def _measure(archive: zipfile.ZipFile, name: str, lengths: np.ndarray) -> None:
         cut = block.rfind(b"<", 0, max(len(block) - 200, 0))
         block, tail = (block[:cut], block[cut:]) if cut > 0 else (block, b"")
         cells += block.count(b"<c") + block.count(b":c")
-        for column, row in set(CELL.findall(block)):
-            wide, high = max(wide, _number(column)), max(high, int(row or 0))
+        wide, high = _reach(block, wide, high)
         texts = np.array([int(at) for at in SHARED.findall(block)], dtype=np.int64)
         text += int(lengths[texts[texts < len(lengths)]].sum())
         if max(wide * high, cells) > MOST_CELLS or text > MOST_TEXT:
             raise TableError("spreadsheet_large")
-    for column, row in set(CELL.findall(tail)):
-        wide, high = max(wide, _number(column)), max(high, int(row or 0))
+    wide, high = _reach(tail, wide, high)
     if wide * high > MOST_CELLS:
         raise TableError("spreadsheet_large")
+
+
+def _reach(block: bytes, wide: int, high: int) -> tuple[int, int]:
+    """Return the last column and row that are named in a piece of a sheet, or before it."""
+    found = CELL.findall(block)
+    columns = (_number(column) for column in {column for column, _row in found})
+    rows = (int(row or 0) for row in {row for _column, row in found})
+    return max([wide, *columns]), max([high, *rows])
 
 
 def _number(column: bytes) -> int:

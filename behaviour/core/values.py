@@ -96,6 +96,9 @@ def other_currency(name: str, code: str) -> pl.Expr:
     return ~pl.col(name).str.to_uppercase().is_in(own) if code else pl.lit(value=False)
 
 
+Way = Callable[[pl.Series], pl.Series]
+
+
 class Format(NamedTuple):
     """A way to write a date.
 
@@ -147,6 +150,8 @@ SERIAL = ("days since 1900", r"^[2-7]\d{4}([.,]\d+)?$")
 TIMES = ("%H:%M:%S%.f", "%H:%M", "", "%I:%M:%S %p", "%I:%M %p")
 ZONE = r"(?i)\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})$"
 TRIED = 200
+# A few such numbers among others count something else than days.
+MOST_SERIAL = 0.9
 
 
 def formats(*, day_first: bool) -> tuple[Format, ...]:
@@ -162,11 +167,13 @@ def moment(texts: pl.Series, *, zone: str, day_first: bool) -> pl.Series:
     if texts.str.contains(PLAIN_TIME).all():
         local = pl.col("text").str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
         return texts.to_frame("text").select(_placed(local, zone)).to_series()
-    ways: list[Callable[[pl.Series], pl.Series]] = [
+    ways: list[Way] = [
         *(partial(_dated, form=one, zone=zone) for one in formats(day_first=day_first)),
         *(partial(_counted, shape=shape, unit=unit) for _shown, shape, unit in EPOCHS),
-        partial(_serial, zone=zone),
     ]
+    written = texts.filter(texts != "")
+    if written.str.contains(SERIAL[1]).sum() > MOST_SERIAL * len(written):
+        ways.append(partial(_serial, zone=zone))
     return _tried(texts, ways)
 
 
@@ -177,7 +184,7 @@ def formats_seen(texts: pl.Series, *, day_first: bool) -> list[tuple[str, int]]:
     return [(shown, n) for shown, n in counted if n]
 
 
-def _tried(texts: pl.Series, ways: Sequence[Callable[[pl.Series], pl.Series]]) -> pl.Series:
+def _tried(texts: pl.Series, ways: Sequence[Way]) -> pl.Series:
     """Read a column in the way that fits its front, and what is left in the other ways."""
     front = texts.filter(texts != "").head(TRIED)
     ordered = sorted(ways, key=lambda way: way(front).null_count())

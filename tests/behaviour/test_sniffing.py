@@ -108,6 +108,13 @@ def test_counted_times_give_the_time_that_was_counted(day: datetime, unit: int) 
         assert values.moment(pl.Series([text]), zone="UTC", day_first=True)[0] == day
 
 
+def test_days_of_a_spreadsheet_are_read_where_all_are_such() -> None:
+    read = values.moment(pl.Series(["46349.25", "46350", ""]), zone="UTC", day_first=True)
+    assert read.to_list() == [datetime(2026, 11, 23, 6, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC), None]
+    steps = [str(n) for n in range(1000, 90_000, 1000)]
+    assert values.moment(pl.Series(steps), zone="UTC", day_first=True).null_count() == len(steps)
+
+
 @given(DAYS)
 def test_days_are_never_taken_for_months(day: datetime) -> None:
     for order, written in (("day_first", "%d/%m/%Y"), ("month_first", "%m/%d/%Y")):
