@@ -16,6 +16,7 @@ from django.db.models import F, Max, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
+from behaviour import bulk
 from behaviour.core.cleaning import Cleaned, Reading
 from behaviour.core.columns import PRODUCTS, SHOPPERS
 from behaviour.core.parsing import TableError
@@ -54,7 +55,8 @@ def import_upload(upload_id: int) -> Upload:
     run = uuid.uuid4().hex
     if _claim(upload_id, run):
         try:
-            _patiently(upload_id, run)
+            with bulk.lean_memory():
+                _patiently(upload_id, run)
         except _TakenOver:
             logger.info("Upload %s was stopped or taken over", upload_id)
             # The block at hand may have made shoppers and products after the removal looked for them.

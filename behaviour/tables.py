@@ -16,7 +16,7 @@ from behaviour.core.parsing import Block, Chunk, Shape
 from behaviour.models import Shop, Upload
 
 # A block ends after SIZE records, but keeps the lines of an order together up to MOST.
-SIZE, MOST = 100_000, 105_000
+SIZE, MOST = 80_000, 85_000
 SAMPLE_ROWS = 20_000
 
 
