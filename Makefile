@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 export PORT
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: run test manage install install-dev lint types unit messages screens clean
+.PHONY: run test manage install install-dev lint types unit messages screens bench-import clean
 
 run: install
 	@$(PY) manage.py init_keys >/dev/null
@@ -60,8 +60,11 @@ messages: install-dev
 screens: install-dev
 	@$(PY) -m tests.screens
 
+bench-import: install
+	@$(PY) -m bench.imports $(ARGS)
+
 bench-%: install
-	@$(PY) -m bench.$*
+	@$(PY) -m bench.$* $(ARGS)
 
 clean:
 	rm -rf $(VENV) node_modules
