@@ -192,6 +192,8 @@ def _buyers(sizes: list[dict[str, Any]], window: timedelta) -> Any:
     parts = [
         Message.objects.filter(
             TREATED | CONTROL,
+            # A join passes by the manager that hides the events of an import that still runs.
+            Q(shopper__events__upload=None) | Q(shopper__events__upload__hidden=False),
             campaign_id=size["campaign_id"],
             shopper__events__kind=Event.Kind.PURCHASE,
             shopper__events__at__range=(size["first"], size["last"] + window),

@@ -74,7 +74,8 @@ def _refresh(everybody: bool, now: datetime | None) -> int:
         "n_shoppers": Shopper.objects.count(),
     }
     everybody = everybody or queries.must_rebuild(progress, within.today)
-    if not everybody and all(getattr(progress, name) == value for name, value in seen.items()):
+    unchanged = all(getattr(progress, name) == value for name, value in seen.items())
+    if not everybody and unchanged and not queries.published_since(progress).exists():
         return 0
     batches: Iterable[Sequence[int]] = (
         queries.shopper_batches() if everybody else queries.in_chunks(queries.changed_shoppers(progress))

@@ -32,6 +32,8 @@ SHUFFLE = 1_000_003
 # On PostgreSQL an event with a lower id can become visible after one with a higher id; so the last ids are read again.
 OVERLAP = 5000
 SCORING_ROWS = 20_000
+# An upload notes when it was done a moment before others see it.
+PUBLISHING = timedelta(minutes=1)
 PURCHASES = Q(kind=Event.Kind.PURCHASE)
 REFUNDS = Q(kind=Event.Kind.REFUND)
 
@@ -75,11 +77,24 @@ def reach(rule: Any, now: datetime | None = None) -> Reach:
 
 
 def changed_shoppers(progress: ProfileRefresh) -> list[int]:
-    """Return the shoppers with events that were not read yet, and those who are new; two queries."""
-    since = Q(pk__gt=progress.last_event_id - OVERLAP)
+    """Return the shoppers with events that were not read yet, and those who are new.
+
+    An upload shows its rows when it is done, and their ids are older than what came in beside it: it is read whole.
+    """
+    since, new = Q(pk__gt=progress.last_event_id - OVERLAP), Q(pk__gt=progress.last_shopper_id)
+    for upload in published_since(progress):
+        if upload.last_event is not None:
+            since |= Q(upload=upload, pk__gte=upload.first_event, pk__lte=upload.last_event)
+        new |= Q(upload=upload)
     with_events = set(Event.objects.filter(since).order_by().values_list("shopper_id", flat=True).distinct())
-    new = Shopper.objects.filter(pk__gt=progress.last_shopper_id).values_list("pk", flat=True)
-    return sorted(with_events.union(new))
+    return sorted(with_events.union(Shopper.objects.filter(new).values_list("pk", flat=True)))
+
+
+def published_since(progress: ProfileRefresh) -> QuerySet[Upload]:
+    """Return the uploads that showed their rows since the last refresh read."""
+    if progress.refreshed_at is None:
+        return Upload.objects.none()
+    return Upload.objects.filter(state=Upload.State.DONE, finished_at__gte=progress.refreshed_at - PUBLISHING)
 
 
 def shopper_batches(size: int = BATCH) -> Iterator[list[int]]:

@@ -197,3 +197,26 @@ class IncrementalEqualsFull(TestCase):
         incremental = everything()
         refresh(everybody=True)
         assert everything() == incremental
+
+
+def test_an_upload_counts_from_the_moment_it_is_done_and_then_whole(
+    make_shopper: Any, make_event: Any, buy: Any
+) -> None:
+    anna, ben = make_shopper(), make_shopper()
+    buy(anna, 30, 10, ref="1")
+    running = Upload.objects.create(filename="a.csv", state=Upload.State.IMPORTING, hidden=True)
+    half = buy(anna, 20, 10, ref="2")
+    Event.everything.filter(pk=half.pk).update(upload=running)
+    carla = make_shopper()
+    Shopper.everything.filter(pk=carla.pk).update(upload=running)
+    # What comes in beside the import has younger ids.
+    buy(ben, 10, 10, ref="3")
+    assert refresh() == 2
+    assert dict(Profile.objects.values_list("shopper", "n_orders")) == {anna.pk: 1, ben.pk: 1}
+    done = {"state": Upload.State.DONE, "hidden": False, "first_event": half.pk, "last_event": half.pk}
+    Upload.objects.update(**done, finished_at=NOW)
+    refresh()
+    found = everything()
+    assert {row["shopper_id"]: row["n_orders"] for row in found} == {anna.pk: 2, ben.pk: 1, carla.pk: 0}
+    refresh(everybody=True)
+    assert everything() == found
