@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from behaviour.core import packing, parsing, reading, reading_blocks, shapes
+from behaviour.core import parsing, reading, reading_blocks, shapes
 from behaviour.core.cleaning import Cleaned, Reading, clean_events
 from behaviour.core.columns import PRODUCTS, SHOPPERS, Match, recognise
 from behaviour.core.masterdata import clean_products, clean_shoppers
@@ -74,9 +74,7 @@ def look(upload: Upload, *, encoding: str = "", delimiter: str = "") -> Shape:
     TableError : it is no table, damaged, or far too large when unpacked.
     """
     with stored_file(upload).open("rb") as file:
-        telling = b"" if packing.is_workbook(file) else packing.read_through(file)
-        file.seek(0)
-        return shapes.look(file, encoding=encoding, delimiter=delimiter, telling=telling)
+        return shapes.look(file, encoding=encoding, delimiter=delimiter)
 
 
 def sample_block(upload: Upload, n: int = SAMPLE_ROWS) -> Block:

@@ -113,8 +113,12 @@ def _only_member(file: BinaryIO) -> BinaryIO:
         raise TableError("damaged") from error
 
 
-def read_through(file: BinaryIO) -> bytes:
+def read_through(file: BinaryIO, *, by_lines: bool = True) -> bytes:
     """Read the table to its end, so that a damaged or endless one is refused before anything is loaded.
+
+    Parameters
+    ----------
+    by_lines : its rows stand on lines of their own.
 
     Returns
     -------
@@ -132,7 +136,7 @@ def read_through(file: BinaryIO) -> bytes:
         text = unpacked(file)
         while block := text.read(READ_BYTES):
             size += len(block)
-            unbroken = _unbroken(block, unbroken)
+            unbroken = _unbroken(block, unbroken) if by_lines else 0
             if not telling and not block.isascii():
                 telling = block
             if size > LARGEST_UNPACKED:

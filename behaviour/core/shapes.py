@@ -10,7 +10,7 @@ from typing import BinaryIO
 from behaviour.core import feed, spreadsheet
 from behaviour.core.columns import recognise
 from behaviour.core.encodings import as_utf8, encoding_of
-from behaviour.core.packing import HEAD_BYTES, head_of, is_workbook, unpacked
+from behaviour.core.packing import HEAD_BYTES, head_of, is_workbook, read_through, unpacked
 from behaviour.core.parsing import Row, Shape, Source, TableError, careful
 
 DELIMITERS = ",;\t|"
@@ -21,22 +21,21 @@ SEPARATOR_LINE = re.compile(r"^\s*\"?sep=(.)\"?\s*$", re.IGNORECASE)
 DATA = re.compile(r"^[-+(]?\s?[€$£¥]?\s?\d[\d.,:/T Z+-]*\s?[%€$£¥]?\)?$|^\S+@\S+\.\S+$|^https?://")
 
 
-def look(file: BinaryIO, *, encoding: str = "", delimiter: str = "", telling: bytes = b"") -> Shape:
-    """Find out how a file is written.
-
-    Parameters
-    ----------
-    encoding, delimiter : a person's choice, which goes before what is seen.
-    telling : a later piece of the file in which other letters than ASCII stand, for files whose front has none.
+def look(file: BinaryIO, *, encoding: str = "", delimiter: str = "") -> Shape:
+    """Read a file to its end and find out how it is written; a person's choice goes before what is seen.
 
     Raises
     ------
-    TableError : empty, damaged, or no table.
+    TableError : empty, damaged, far too large when unpacked, or no table.
     """
     if is_workbook(file):
         return _workbook(file)
     head = head_of(file)
-    if feed.is_feed(head):
+    is_feed = feed.is_feed(head)
+    # A feed may well stand on one line.
+    telling = read_through(file, by_lines=not is_feed)
+    file.seek(0)
+    if is_feed:
         written = feed.encoding_of_feed(head)
         shape = Shape(written, ",", "xml", names=feed.names(unpacked(file), written))
         file.seek(0)
@@ -49,6 +48,7 @@ def look(file: BinaryIO, *, encoding: str = "", delimiter: str = "", telling: by
 
 
 def _encoding(head: bytes, chosen: str, telling: bytes) -> tuple[str, tuple[str, ...]]:
+    """Return the encoding; ``telling`` is a later piece with other letters than ASCII, for a front that has none."""
     seen, unsure = ("", ()) if chosen and not head.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")) else (
         encoding_of(head, cut=len(head) == HEAD_BYTES)
     )  # fmt: skip

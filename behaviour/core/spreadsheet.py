@@ -17,6 +17,8 @@ PIECE = 1 << 20
 DOCTYPE = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 CELL = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,3})(\d{0,7})["']""")
 SHARED = re.compile(rb"""\bt\s*=\s*["']s["'][^>]*>\s*<(?:\w+:)?v>\s*(\d{1,9})""")
+SHARED_TEXTS, SHARED_END = re.compile(rb"<(\w+:)?sst\b"), re.compile(rb"</(\w+:)?si>|<(\w+:)?si\s*/>")
+XML = (".xml", ".rels", ".vml")
 Value = str | float | bool | datetime.date | datetime.time | datetime.timedelta
 
 
@@ -85,41 +87,44 @@ def _refuse_large(file: BinaryIO) -> None:
     if sum(info.file_size for info in infos) > LARGEST_UNPACKED:
         raise TableError("spreadsheet_large")
     try:
+        # A sheet may lie under any name, so every member is looked at.
         lengths = _lengths(archive)
         for info in infos:
-            if info.filename.startswith("xl/worksheets/") and info.filename.endswith(".xml"):
-                _measure(archive, info.filename, lengths)
-            elif info.filename.endswith((".xml", ".rels")):
-                for _piece in _pieces(archive, info.filename):
-                    pass
+            _measure(archive, info.filename, lengths)
     except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
         raise TableError("damaged") from error
 
 
 def _pieces(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
-    """Yield a member piece by piece; entities are refused."""
+    """Yield a member piece by piece; entities are refused, and XML that can't be measured."""
     with archive.open(name) as member:
         tail = b""
         while piece := member.read(PIECE):
-            if DOCTYPE.search((tail + piece).replace(b"\0", b"")):
-                raise TableError("xml_entities")
+            if name.lower().endswith(XML):
+                if DOCTYPE.search(tail + piece):
+                    raise TableError("xml_entities")
+                if b"\0" in piece:
+                    raise TableError("damaged")
             yield piece
             tail = piece[-32:]
 
 
 def _lengths(archive: zipfile.ZipFile) -> np.ndarray:
     """Return how long each shared text is, its markup included."""
-    if "xl/sharedStrings.xml" not in archive.namelist():
-        return np.zeros(0, dtype=np.int64)
-    ends: list[np.ndarray] = []
-    before, tail = 0, b""
-    for piece in _pieces(archive, "xl/sharedStrings.xml"):
-        text = tail + piece
-        found = [match.end() for match in re.finditer(rb"</(?:\w+:)?si>|<(?:\w+:)?si\s*/>", text)]
-        ends.append(np.array(found, dtype=np.int64) + before)
-        cut = found[-1] if found else max(len(text) - 16, 0)
-        before, tail = before + cut, text[cut:]
-    return np.diff(np.concatenate(ends), prepend=0) if ends else np.zeros(0, dtype=np.int64)
+    ends = [np.zeros(1, dtype=np.int64)]
+    for name in archive.namelist():
+        before, text = int(ends[-1][-1]), b""
+        for n, piece in enumerate(_pieces(archive, name)):
+            if n == 0 and not SHARED_TEXTS.search(piece[:2000]):
+                break
+            text += piece
+            if len(text) > 2 * PIECE:
+                raise TableError("spreadsheet_large")
+            found = [match.end() for match in SHARED_END.finditer(text)]
+            if found:
+                ends.append(np.array(found, dtype=np.int64) + before)
+                before, text = before + found[-1], text[found[-1] :]
+    return np.diff(np.concatenate(ends))
 
 
 def _measure(archive: zipfile.ZipFile, name: str, lengths: np.ndarray) -> None:

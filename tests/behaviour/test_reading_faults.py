@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from behaviour.core import packing, shapes, spreadsheet
+from behaviour.core import shapes, spreadsheet
 from behaviour.core.parsing import Block, Row, Shape, TableError
 from behaviour.core.reading import Opened, open_file
 from behaviour.core.reading_blocks import blocks
@@ -20,9 +20,6 @@ ROWS = EVENTS + "1,A,view,2026-01-01\n2,B,view,2026-01-02\n"
 
 def opened(data: bytes | str, **chosen: Any) -> Opened:
     file = io.BytesIO(data.encode() if isinstance(data, str) else data)
-    if not packing.is_workbook(file):
-        packing.read_through(file)
-    file.seek(0)
     return open_file(file, Shape.of(shapes.look(file, **chosen).stored()))
 
 
@@ -201,9 +198,13 @@ def test_damaged_bytes_cost_their_rows_only() -> None:
 
 def test_letters_that_come_late_still_tell_the_encoding() -> None:
     rows = b"1,A,view,2026-01-01\n" * 20_000 + "2,Größe für Käse,view,x\n".encode("cp1252")
-    file = io.BytesIO(EVENTS.encode() + rows)
-    shape = shapes.look(file, telling=packing.read_through(file))
-    assert shape.encoding == "cp1252"
+    assert shapes.look(io.BytesIO(EVENTS.encode() + rows)).encoding == "cp1252"
+
+
+def test_a_feed_may_stand_on_one_line() -> None:
+    item = "<item><id>{}</id><title>" + "x" * 300 + "</title></item>"
+    feed = "<rss><channel>" + "".join(item.format(n) for n in range(9000)) + "</channel></rss>"
+    assert len(read(feed)[1]) == 9000
 
 
 def test_an_unclosed_quote_costs_its_line() -> None:
@@ -228,6 +229,16 @@ def huge_sheet() -> bytes:
 def shared_bomb() -> bytes:
     many = "".join(f'<row r="{n}"><c r="A{n}" t="s"><v>0</v></c></row>' for n in range(2, 2000))
     return workbook(HEADER + many, shared=f"<si><t>{'x' * 400_000}</t></si>")
+
+
+def hidden_sheet() -> bytes:
+    """Return a workbook whose sheet lies under the name of a picture."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(huge_sheet())) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            moved = old.read(name).replace(b"worksheets/sheet1.xml", b"media/a.png")
+            new.writestr(name.replace("worksheets/sheet1.xml", "media/a.png"), moved)
+    return out.getvalue()
 
 
 def zip_bomb() -> bytes:
@@ -269,6 +280,7 @@ def xlsx_bomb() -> bytes:
         (gzip_bomb, "bomb"),
         (xlsx_bomb, "bomb"),
         (huge_sheet, "spreadsheet_large"),
+        (hidden_sheet, "spreadsheet_large"),
         (shared_bomb, "spreadsheet_large"),
         (lambda: workbook(HEADER, head='<!DOCTYPE x [<!ENTITY a "b">]>'), "xml_entities"),
         (lambda: workbook(""), "empty"),
