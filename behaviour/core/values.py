@@ -164,15 +164,23 @@ def moment(texts: pl.Series, *, zone: str, day_first: bool) -> pl.Series:
 
     An hour that the clock skipped is moved on by one hour; one that it repeated means the first.
     """
-    if texts.str.contains(PLAIN_TIME).all():
-        local = pl.col("text").str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
-        return texts.to_frame("text").select(_placed(local, zone)).to_series()
+    # Most files write times in one plain way: read at once, whatever stands in the other cells.
+    plain = texts.str.contains(PLAIN_TIME)
+    text = pl.when(plain).then(pl.col("text")) if not plain.all() else pl.col("text")
+    local = texts.to_frame("text").select(text.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False))
+    read = local.select(_in_zone(pl.col("text"), zone)).to_series()
+    if read.null_count() > local["text"].null_count():
+        read = local.select(_placed(pl.col("text"), zone)).to_series()
+    others = (~plain & (texts != "")).arg_true()
+    return read.scatter(others, _odd_moment(texts.gather(others), zone, day_first)) if len(others) else read
+
+
+def _odd_moment(texts: pl.Series, zone: str, day_first: bool) -> pl.Series:
     ways: list[Way] = [
         *(partial(_dated, form=one, zone=zone) for one in formats(day_first=day_first)),
         *(partial(_counted, shape=shape, unit=unit) for _shown, shape, unit in EPOCHS),
     ]
-    written = texts.filter(texts != "")
-    if written.str.contains(SERIAL[1]).sum() > MOST_SERIAL * len(written):
+    if texts.str.contains(SERIAL[1]).sum() > MOST_SERIAL * len(texts):
         ways.append(partial(_serial, zone=zone))
     return _tried(texts, ways)
 
@@ -246,10 +254,11 @@ def _serial(texts: pl.Series, zone: str) -> pl.Series:
 
 
 def _placed(local: pl.Expr, zone: str) -> pl.Expr:
-    def place(value: pl.Expr) -> pl.Expr:
-        return value.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+    return pl.coalesce(_in_zone(local, zone), _in_zone(local.dt.offset_by("1h"), zone))
 
-    return pl.coalesce(place(local), place(local.dt.offset_by("1h")))
+
+def _in_zone(local: pl.Expr, zone: str) -> pl.Expr:
+    return local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
 
 
 def odd_moment(name: str) -> pl.Expr:
