@@ -2,8 +2,11 @@
 
 import gzip
 import io
+import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from behaviour.core.parsing import TableError
@@ -15,9 +18,24 @@ LONGEST_LINE, LARGEST_UNPACKED = 2 << 20, 20_000_000_000
 # No table shrinks to less than that; above so many bytes it is looked at.
 HIGHEST_RATIO, SMALL = 200, 100_000_000
 # What reading a damaged or cut-off packing raises.
-DAMAGE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, UnicodeError, NotImplementedError)
+DAMAGE = (
+    OSError, EOFError, zipfile.BadZipFile, zlib.error, struct.error, ValueError, NotImplementedError, RuntimeError,
+)  # fmt: skip
 GZIP, ZIP, OLE = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06"), b"\xd0\xcf\x11\xe0"
 PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM")
+
+
+@contextmanager
+def damage_named(*more: type[Exception]) -> Iterator[None]:
+    """Turn whatever reading a damaged file raises into the one error that says so."""
+    try:
+        yield
+    except TableError:
+        raise
+    except Exception as error:
+        if not isinstance(error, (*DAMAGE, *more)):
+            raise
+        raise TableError("damaged") from error
 
 
 def unpacked(file: BinaryIO) -> BinaryIO:
@@ -38,12 +56,9 @@ def head_of(file: BinaryIO) -> bytes:
     ------
     TableError : empty, damaged, or something else than a table.
     """
-    try:
+    with damage_named():
         head = unpacked(file).read(HEAD_BYTES)
-    except DAMAGE as error:
-        raise TableError("damaged") from error
-    finally:
-        file.seek(0)
+    file.seek(0)
     start = head[:1000].lstrip(b"\xef\xbb\xbf \r\n\t").lower()
     if head.startswith(b"%PDF"):
         raise TableError("pdf")
@@ -80,10 +95,8 @@ def is_workbook(file: BinaryIO) -> bool:
 
 def archive_of(file: BinaryIO) -> zipfile.ZipFile:
     """Open a .zip whose members may be read: not too large, none locked, none outside its folder."""
-    try:
+    with damage_named():
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-        raise TableError("damaged") from error
     members = archive.infolist()
     size, packed = sum(info.file_size for info in members), sum(info.compress_size for info in members)
     if size > LARGEST_UNPACKED:
@@ -107,10 +120,8 @@ def _only_member(file: BinaryIO) -> BinaryIO:
     names = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
     if len(names) != 1:
         raise TableError("zip_members", n=len(names))
-    try:
+    with damage_named():
         return archive.open(names[0])  # type: ignore[return-value]
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise TableError("damaged") from error
 
 
 def read_through(file: BinaryIO, *, by_lines: bool = True) -> bytes:
@@ -132,7 +143,7 @@ def read_through(file: BinaryIO, *, by_lines: bool = True) -> bytes:
     telling = b""
     packed = file.seek(0, io.SEEK_END)
     file.seek(0)
-    try:
+    with damage_named():
         text = unpacked(file)
         while block := text.read(READ_BYTES):
             size += len(block)
@@ -142,8 +153,6 @@ def read_through(file: BinaryIO, *, by_lines: bool = True) -> bytes:
             if size > LARGEST_UNPACKED:
                 raise TableError("too_large_unpacked")
             refuse_bomb(size, packed)
-    except DAMAGE as error:
-        raise TableError("damaged") from error
     return telling
 
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from behaviour.core import feed, spreadsheet
 from behaviour.core.encodings import as_utf8
-from behaviour.core.packing import DAMAGE, unpacked
+from behaviour.core.packing import damage_named, unpacked
 from behaviour.core.parsing import MOST_COLUMNS, Block, Chunk, Row, Shape, Source, TableError, as_block, careful
 from behaviour.core.reading_fast import segments
 
@@ -37,7 +37,7 @@ def open_file(file: BinaryIO, shape: Shape) -> Opened:
     ------
     TableError : it is damaged, has no header, or too many columns.
     """
-    try:
+    with damage_named():
         if shape.form == "csv":
             source = Source(as_utf8(unpacked(file), shape.encoding))
             _skip(source, shape.skip)
@@ -49,8 +49,6 @@ def open_file(file: BinaryIO, shape: Shape) -> Opened:
             names = next(rows, Row(1, [])).cells if shape.header else []
             header, notes = _named(names, shape)
             pieces = _in_batches(rows, len(header))
-    except DAMAGE as error:
-        raise TableError("damaged") from error
     return Opened(header, notes, _guarded(pieces))
 
 
@@ -72,10 +70,8 @@ def _in_batches(rows: Iterator[Row], width: int) -> Iterator[Block]:
 
 
 def _guarded(pieces: Iterator[Block]) -> Iterator[Block]:
-    try:
+    with damage_named():
         yield from pieces
-    except DAMAGE as error:
-        raise TableError("damaged") from error
 
 
 def _named(cells: list[str], shape: Shape) -> tuple[list[str], list[dict[str, Any]]]:

@@ -4,11 +4,12 @@ import datetime
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 import numpy as np
 
-from behaviour.core.packing import archive_of
+from behaviour.core.packing import archive_of, damage_named
 from behaviour.core.parsing import BAD, Row, TableError
 
 # A cell costs about 100 bytes of memory while the sheet is read.
@@ -30,8 +31,8 @@ def sheets(file: BinaryIO) -> list[str]:
     TableError : damaged, locked, too large, or made to unpack without end.
     """
     _refuse_large(file)
-    workbook = _open(file)
-    names = [name for name in workbook.sheet_names if workbook.get_sheet_by_name(name).height]
+    with _opened(file) as workbook:
+        names = [name for name in workbook.sheet_names if workbook.get_sheet_by_name(name).height]
     if not names:
         raise TableError("empty")
     return names
@@ -42,26 +43,24 @@ def rows(file: BinaryIO, sheet: str) -> Iterator[Row]:
 
     That the workbook is not too large, ``sheets`` has found out.
     """
-    table = _open(file).get_sheet_by_name(sheet)
-    first = table.start[0] if table.start else 0
-    # Rows above the first filled one are handed out too.
-    line = 1 if table.total_height == table.height else first + 1
-    for line, values in enumerate(table.iter_rows(), start=line):  # noqa: B020 the number goes on
+    with _opened(file) as workbook:
+        table = workbook.get_sheet_by_name(sheet)
+    for line, values in enumerate(table.iter_rows(), start=1):
         cells = [as_text(value) for value in values]
         if any(cells):
             yield Row(line, cells, "bad_bytes" if BAD.search("\n".join(cells)) else "")
 
 
-def _open(file: BinaryIO) -> "CalamineWorkbook":  # type: ignore[name-defined]  # noqa: F821 imported where it is needed
+@contextmanager
+def _opened(file: BinaryIO) -> Iterator["CalamineWorkbook"]:  # type: ignore[name-defined]  # noqa: F821 imported within
     import python_calamine
 
     file.seek(0)
-    try:
-        return python_calamine.load_workbook(file)
-    except python_calamine.PasswordError as error:
-        raise TableError("zip_password") from error
-    except (python_calamine.CalamineError, ValueError, OSError) as error:
-        raise TableError("damaged") from error
+    with damage_named(python_calamine.CalamineError):
+        try:
+            yield python_calamine.load_workbook(file)
+        except python_calamine.PasswordError as error:
+            raise TableError("zip_password") from error
 
 
 def as_text(value: Value) -> str:
@@ -86,13 +85,11 @@ def _refuse_large(file: BinaryIO) -> None:
     infos = archive.infolist()
     if sum(info.file_size for info in infos) > LARGEST_UNPACKED:
         raise TableError("spreadsheet_large")
-    try:
+    with damage_named():
         # A sheet may lie under any name, so every member is looked at.
         lengths = _lengths(archive)
         for info in infos:
             _measure(archive, info.filename, lengths)
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
-        raise TableError("damaged") from error
 
 
 def _pieces(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:

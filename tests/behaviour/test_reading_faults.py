@@ -5,9 +5,12 @@ import io
 import time
 import tracemalloc
 import zipfile
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from behaviour.core import shapes, spreadsheet
 from behaviour.core.parsing import Block, Row, Shape, TableError
@@ -88,6 +91,13 @@ def test_a_spreadsheet_is_read_with_its_dates() -> None:
         [["17850", "SKU, 1", "yes", "2026-11-23 06:12:08"], ["2", "B", "=1+1", "2026-01-02"]],
         [],
     )
+
+
+def test_rows_of_a_spreadsheet_keep_their_numbers() -> None:
+    header, rows = HEADER.replace("1", "3"), cells(4, "1", "A", "view", "x") + cells(7, "2", "B")
+    table = opened(workbook(header + rows))
+    (block,) = table.pieces
+    assert (table.header[0], block.frame["line"].to_list()) == ("user_id", [4, 7])
 
 
 def test_the_first_sheet_with_rows_is_read_and_the_others_named() -> None:
@@ -335,3 +345,15 @@ def test_a_workbook_with_many_cells_is_refused_before_it_is_laid_out(monkeypatch
 def test_a_row_keeps_its_text_for_the_file_of_refused_rows() -> None:
     found = list(opened(EVENTS + '1,"A\n2,B,view,2026-01-01\n').pieces)
     assert [row for block in found for row in block.refused] == [Row(2, ['1,"A'], "broken_quotes")]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([workbook(HEADER + cells(2, "1", "A", "view", "x")), FEED.encode(), gzip.compress(ROWS.encode())]),
+    st.lists(st.tuples(st.integers(0, 4000), st.binary(max_size=6)), min_size=1, max_size=5),
+)
+def test_any_damage_is_named(data: bytes, damage: list[tuple[int, bytes]]) -> None:
+    for at, piece in damage:
+        data = data[: at % len(data)] + piece + data[at % len(data) + len(piece) // 2 :] or b"x"
+    with suppress(TableError):
+        read(data)
