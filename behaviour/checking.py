@@ -47,6 +47,7 @@ def check_upload(upload: Upload) -> Upload:
 
 
 def _read(upload: Upload, rejects_name: str) -> dict[str, Any]:
+    started = time.monotonic()
     report = _Report(upload)
     reading = reading_of(upload)
     loader = loader_for(upload, upload.kind)
@@ -57,8 +58,16 @@ def _read(upload: Upload, rejects_name: str) -> dict[str, Any]:
             refuse_taken_addresses(loader, cleaned)
             rejects.add(cleaned.refused)
             report.add(cleaned, table, n_rows=len(block))
-            Upload.objects.filter(pk=upload.pk, state=State.RECEIVED).update(heartbeat_at=now())
+            _beat(upload, report.counts["rows"], table.position(), time.monotonic() - started)
     return report.finish()
+
+
+def _beat(upload: Upload, n_rows: int, position: int, seconds: float) -> None:
+    """Show that the check lives, and how far it is."""
+    share = min(1.0, position / upload.size) if upload.size else 1.0
+    seen = {"checked": n_rows, "share": share, "seconds": round(seconds, 1)}
+    row = Upload.objects.filter(pk=upload.pk, state=State.RECEIVED)
+    row.update(heartbeat_at=now(), checkpoint=upload.checkpoint | seen)
 
 
 def _note(upload: Upload, preview: dict[str, Any], found: Path) -> None:

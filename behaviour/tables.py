@@ -1,6 +1,6 @@
 """An uploaded file on disk, opened as a table: its header, how its columns are read, its rows in chunks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,12 +25,14 @@ class Table:
     """An open file.
 
     notes : what is odd about its header, as ``core.reading.Opened`` says.
+    position : says how many bytes of the stored file were read.
     """
 
     header: list[str]
     match: Match
     pieces: Iterator[Block]
     notes: list[dict[str, Any]] = field(default_factory=list)
+    position: Callable[[], int] = int
 
     def blocks(self) -> Iterator[Block]:
         """Yield the records in blocks, cut at the same places in every reading."""
@@ -63,7 +65,7 @@ def open_table(upload: Upload) -> Iterator[Table]:
         shape = Shape.of(written["shape"]) if "shape" in written else shapes.look(file)
         opened = reading.open_file(file, shape)
         match = recognise(opened.header, written.get("kind", "auto"), written.get("columns") or None)
-        yield Table(opened.header, match, opened.pieces, opened.notes)
+        yield Table(opened.header, match, opened.pieces, opened.notes, file.tell)
 
 
 def look(upload: Upload, *, encoding: str = "", delimiter: str = "") -> Shape:

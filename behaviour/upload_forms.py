@@ -7,7 +7,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from behaviour.core.columns import FIELDS, KINDS, NEEDED, PERSONAL
+from behaviour.core.columns import FIELDS, KINDS, KNOWN_EVENTS, NEEDED, PERSONAL, plain
 from behaviour.models import Event
 from behaviour.upload_words import FIELD_NAMES
 
@@ -22,6 +22,8 @@ class UploadForm(forms.Form):
             "empty": gettext_lazy("The file is empty. Export it again and check that it holds rows."),
         },
     )
+    # The upload whose refused rows come back mended.
+    mends = forms.UUIDField(required=False)
 
 
 def column_choices(kind: str) -> list[tuple[str, str]]:
@@ -51,5 +53,8 @@ def decisions(sent: QueryDict, header: list[str], kind: str) -> dict[str, Any]:
         if field in columns and not columns[field]:
             columns[field] = name
     names, kinds = sent.getlist("event-name"), sent.getlist("event-kind")
-    events = {name: chosen for name, chosen in zip(names, kinds, strict=False) if chosen}
-    return {"kind": kind, "columns": columns, "events": events}
+    # What a name means anyway needs no decision; a known one that is left open is passed over on purpose.
+    meant = {name: KNOWN_EVENTS.get(plain(name), "") for name in names}
+    events = {name: chosen or "skip" for name, chosen in zip(names, kinds, strict=False) if chosen != meant[name]}
+    answers = {key.removeprefix("answer-"): sent[key] for key in sent if key.startswith("answer-")}
+    return {"kind": kind, "columns": columns, "events": events, "answers": answers}

@@ -8,13 +8,10 @@ from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from behaviour import tables
-from behaviour.core.columns import KINDS, PERSONAL, PRODUCTS, SHOPPERS
-from behaviour.models import Event, Upload, masked
-from behaviour.upload_forms import column_choices, event_choices, tag_of
+from behaviour.core.columns import PRODUCTS, SHOPPERS
+from behaviour.models import Event, Upload
 from behaviour.upload_words import FINDINGS, FIXES, REASONS
 
-SAMPLES = 200
 State = Upload.State
 # Templates that can be downloaded: a header and a row that shows how values are written.
 TEMPLATES = {
@@ -60,47 +57,19 @@ def _step_url(key: str, upload: Upload | None, *, begun: bool, current: str) -> 
 
 def listed() -> "QuerySet[Upload]":
     """Return the uploads for the list, newest first."""
-    return Upload.objects.filter(demo=False).exclude(state=State.CANCELLED)
+    return Upload.objects.filter(demo=False).exclude(state=State.CANCELLED).select_related("created_by")
 
 
-def columns_context(upload: Upload) -> dict[str, Any]:
-    """Return the rows of the columns step, those to decide first, with sample values (personal ones masked)."""
-    frame = tables.sample_block(upload, SAMPLES).frame
-    with tables.open_table(upload) as table:
-        header, match = table.header, table.match
-    field_of = {at: name for name, at in match.columns.items()}
-    columns = [
-        {
-            "at": at,
-            "name": name or _("Column %(n)s") % {"n": at + 1},
-            "values": _samples(frame[f"c{at}"].to_list(), field_of.get(at, "")),
-            "field": field_of.get(at, ""),
-            "tag": tag_of(field_of[at], match.kind) if at in field_of else "",
-        }
-        for at, name in enumerate(header)
-    ]
+def checking_context(upload: Upload) -> dict[str, Any]:
+    """Return how far a check is that a worker makes: rows, share of the file, pace and the time that is left."""
+    seen = upload.checkpoint
+    seconds, share = seen.get("seconds", 0), seen.get("share", 0)
     return {
-        "match": match,
-        "columns": sorted(columns, key=lambda column: bool(column["field"])),
-        "n_matched": len(field_of),
-        "choices": column_choices(match.kind),
-        "kinds": [(kind, str(Upload.Kind(kind).label)) for kind in KINDS],
-        "event_names": _event_names(upload),
-        "event_choices": event_choices(),
+        "n_read": seen.get("checked", 0),
+        "share": 100 * share,
+        "pace": round(seen.get("checked", 0) / seconds) if seconds else 0,
+        "seconds_left": max(1, round(seconds / share - seconds)) if share and seconds else None,
     }
-
-
-def _samples(cells: list[str], field: str) -> str:
-    seen = list(dict.fromkeys(cell.strip()[:40] for cell in cells if cell.strip()))[:3]
-    # An address is masked in any column, named or not.
-    return " · ".join(masked(cell) if field in PERSONAL or "@" in cell else cell for cell in seen)
-
-
-def _event_names(upload: Upload) -> list[dict[str, str]]:
-    """Return names that nobody has explained yet, and those that somebody did."""
-    chosen = upload.mapping.get("events", {})
-    names = {**dict.fromkeys(upload.preview.get("unknown_events", {}), ""), **chosen}
-    return [{"name": name, "kind": kind} for name, kind in names.items()]
 
 
 def check_context(upload: Upload) -> dict[str, Any]:
@@ -144,7 +113,7 @@ def check_context(upload: Upload) -> dict[str, Any]:
 
 
 def run_context(upload: Upload) -> dict[str, Any]:
-    """Return progress: rows, share, pace and the time that is left."""
+    """Return progress: rows, share, pace and the time that is left; and what follows."""
     whole = upload.preview.get("rows", 0)
     share = 100 * upload.rows_read / whole if whole else 0
     seconds = (((upload.finished_at or now()) - upload.started_at).total_seconds()) if upload.started_at else 0
@@ -157,10 +126,17 @@ def run_context(upload: Upload) -> dict[str, Any]:
         "share": min(share, 100),
         "pace": round(pace),
         "seconds_left": None if left is None else max(1, round(left)),
-        "seconds": round(seconds),
+        "seconds": max(1, round(seconds)),
+        "trains": upload.mapping.get("train", False),
+        "n_new_products": 0 if upload.kind == PRODUCTS else upload.preview.get("new_products", 0),
         "findings": [
-            {"text": (FINDINGS | {c: w[0] for c, w in REASONS.items()}).get(code, code), "n": n}
+            {"text": finding_text(code), "n": n}
             for code, n in sorted(upload.findings.items(), key=lambda pair: -pair[1])
             if n
         ],
     }
+
+
+def finding_text(code: str) -> str:
+    """Return the words of something that was found or refused."""
+    return str(FINDINGS[code] if code in FINDINGS else REASONS[code][0])

@@ -1,18 +1,30 @@
-"""The wizard of an upload: file, columns, check, import. Admins only: a file can hold names and addresses."""
+"""The wizard of an upload: file, columns, check. Admins only: a file can hold names and addresses."""
 
 import logging
+from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from behaviour import checking, removal, tables, tasks, upload_forms, upload_pages, uploads
+from behaviour import (
+    checking,
+    shaping,
+    tables,
+    tasks,
+    upload_choices,
+    upload_columns,
+    upload_forms,
+    upload_pages,
+    uploads,
+)
 from behaviour.core.columns import GENERIC
 from behaviour.core.parsing import TableError
 from behaviour.models import Upload
-from behaviour.rejects import own_columns, path_of
+from behaviour.rejects import own_columns
 from behaviour.upload_words import problem_text
 from mailai.accounts import audit
 from mailai.accounts.roles import ADMIN, UserRequest, require_role
@@ -31,22 +43,25 @@ OPEN = (State.RECEIVED, State.CHECKED)
 def imports(request: UserRequest) -> HttpResponse:
     """List the uploads."""
     page = paginate(request, upload_pages.listed())
-    return render(request, "behaviour/imports.html", {"nav": "data", "page": page})
+    return render(request, "behaviour/imports.html", {"nav": "data", "tab": "imports", "page": page})
 
 
 @require_role(ADMIN)
 def import_new(request: UserRequest) -> HttpResponse:
-    """Take a file."""
+    """Take a file. Who asks for JSON, as the page's script does, gets the next address or the sentence."""
     form = upload_forms.UploadForm(request.POST or None, request.FILES or None)
+    wants_json = request.headers.get("Accept") == "application/json"
+    url = ""
     if request.method == "POST" and form.is_valid():
-        file = form.cleaned_data["file"]
         try:
-            upload = uploads.receive_upload(file, file.name, by=request.user)
-        except InputError as error:
-            form.add_error("file", str(error))
-        else:
-            return _after_receiving(upload)
+            url = _received(request, form.cleaned_data)
+        except (InputError, TableError) as error:
+            form.add_error("file", problem_text(error) if isinstance(error, TableError) else str(error))
+    if url:
+        return JsonResponse({"url": url}) if wants_json else redirect(url)
     errors = [str(text) for text in form.errors.get("file", [])] if request.method == "POST" else []
+    if errors and wants_json:
+        return JsonResponse({"error": errors[0]}, status=422)
     context = {
         "nav": "data",
         "errors": errors,
@@ -56,16 +71,22 @@ def import_new(request: UserRequest) -> HttpResponse:
     return render(request, "behaviour/import_new.html", context, status=422 if errors else 200)
 
 
-def _after_receiving(upload: Upload) -> HttpResponse:
-    """Skip the columns when the file's own layout was recognised, or every column of it found its field.
+def _received(request: UserRequest, sent: dict[str, Any]) -> str:
+    """Keep the file and return where the wizard goes on.
 
-    What MailAI itself added to a file of refused rows asks for no decision when that file comes back mended.
+    The columns are skipped when nothing is to be asked: the layout was recognised, every column found its field, or the
+    rows come back mended. What MailAI itself added to a file of refused rows asks for no decision.
     """
+    upload = uploads.receive_upload(sent["file"], sent["file"].name, by=request.user)
+    original = Upload.objects.filter(uuid=sent["mends"]).first() if sent["mends"] else None
+    if original is not None:
+        upload = upload_choices.take_over(upload, original, by=request.user)
     match = uploads.match_of(upload)
-    if match.complete and (match.layout != GENERIC or not set(match.left) - own_columns()):
+    known = original is not None or match.layout != GENERIC or not set(match.left) - own_columns()
+    if match.complete and known and not shaping.unanswered(upload):
         _begin_check(upload)
-        return redirect("behaviour:import_check", upload.uuid)
-    return redirect("behaviour:import_columns", upload.uuid)
+        return reverse("behaviour:import_check", args=[upload.uuid])
+    return reverse("behaviour:import_columns", args=[upload.uuid])
 
 
 def _begin_check(upload: Upload) -> None:
@@ -78,19 +99,19 @@ def _begin_check(upload: Upload) -> None:
 
 @require_role(ADMIN)
 def import_columns(request: UserRequest, uuid: str) -> HttpResponse:
-    """Say which column is which field."""
+    """Say which column is which field, and what the file does not tell."""
     upload = get_object_or_404(Upload, uuid=uuid)
     if upload.state not in OPEN:
         return redirect("behaviour:import_run", upload.uuid)
+    error = ""
     try:
-        context = upload_pages.columns_context(upload)
-        error = _chosen(request, upload) if request.method == "POST" else ""
+        if request.method == "POST":
+            error = _chosen(request, upload)
+            if not error:
+                return redirect("behaviour:import_check", upload.uuid)
+        context = upload_columns.columns_context(upload)
     except (TableError, OSError) as problem:
         return _gone(request, problem)
-    if request.method == "POST" and not error:
-        return redirect("behaviour:import_check", upload.uuid)
-    if request.method == "POST":
-        context = upload_pages.columns_context(upload)
     context |= {"nav": "data", "upload": upload, "error": error, "steps": upload_pages.steps(upload, "columns")}
     return render(request, "behaviour/import_columns.html", context, status=422 if error else 200)
 
@@ -100,14 +121,36 @@ def _chosen(request: UserRequest, upload: Upload) -> str:
     with tables.open_table(upload) as table:
         header, kind = table.header, table.match.kind
     try:
+        if zone := request.POST.get("zone"):
+            upload_choices.choose_zone(upload, zone)
         uploads.choose_columns(upload, upload_forms.decisions(request.POST, header, kind))
     except MailAIError as error:
         return str(error)
     audit.record("upload.columns", upload, by=request.user)
-    missing = uploads.missing_text(uploads.match_of(upload))
+    missing = uploads.missing_text(uploads.match_of(upload)) or shaping.unanswered_text(upload)
     if not missing:
         _begin_check(upload)
     return missing
+
+
+@require_role(ADMIN)
+@require_POST
+def import_reading(request: UserRequest, uuid: str) -> HttpResponse:
+    """Read the file in another encoding, or with another separator."""
+    upload = get_object_or_404(Upload, uuid=uuid)
+    shape = upload.mapping.get("shape", {})
+    sent = {name: request.POST.get(name, "") for name in ("encoding", "delimiter")}
+    # What was not changed is looked for anew, because it may hang on what was.
+    changed = {name: value for name, value in sent.items() if value and value != shape.get(name)}
+    try:
+        if changed:
+            shaping.reshape(upload, **changed)
+            audit.record("upload.columns", upload, by=request.user)
+    except OSError as problem:
+        return _gone(request, problem)
+    except MailAIError as error:
+        messages.error(request, str(error))
+    return redirect("behaviour:import_columns", upload.uuid)
 
 
 def _gone(request: HttpRequest, problem: Exception) -> HttpResponse:
@@ -123,73 +166,28 @@ def import_check(request: UserRequest, uuid: str) -> HttpResponse:
     if upload.state not in OPEN:
         return redirect("behaviour:import_run", upload.uuid)
     if request.method == "POST":
-        try:
-            uploads.queue(upload, by=request.user)
-        except MailAIError as error:
-            messages.error(request, str(error))
-            return redirect("behaviour:import_check", upload.uuid)
-        tasks.import_upload.delay_on_commit(upload.pk)
-        return redirect("behaviour:import_run", upload.uuid)
-    if request.headers.get("HX-Request"):
-        # The waiting page asks; it is loaded anew, bar and all, once the check is done.
-        done = upload.state == State.CHECKED
-        return HttpResponse(status=200 if done else 204, headers={"HX-Refresh": "true"} if done else {})
+        return _begin_import(request, upload)
     context = {"nav": "data", "upload": upload, "steps": upload_pages.steps(upload, "check")}
-    if upload.state == State.CHECKED:
-        context |= upload_pages.check_context(upload)
-    return render(request, "behaviour/import_check.html", context)
-
-
-@require_role(ADMIN)
-def import_run(request: UserRequest, uuid: str) -> HttpResponse:
-    """Show how far the import is, and what became of it."""
-    upload = get_object_or_404(Upload, uuid=uuid)
-    if upload.state in OPEN:
-        return redirect("behaviour:import_check", upload.uuid)
-    context = {"nav": "data", "steps": upload_pages.steps(upload, "run"), **upload_pages.run_context(upload)}
-    name = "behaviour/_run.html" if request.headers.get("HX-Request") else "behaviour/import_run.html"
+    checked = upload.state == State.CHECKED
+    context |= upload_pages.check_context(upload) if checked else upload_pages.checking_context(upload)
+    if request.headers.get("HX-Request") and checked:
+        # The waiting part asks; the page is loaded anew once the check is done.
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    name = "behaviour/_checking.html" if request.headers.get("HX-Request") else "behaviour/import_check.html"
     return render(request, name, context)
 
 
-@require_role(ADMIN)
-def import_rejects(request: UserRequest, uuid: str) -> HttpResponse:
-    """Send the refused rows."""
-    upload = get_object_or_404(Upload, uuid=uuid)
-    path = path_of(upload.rejects_file) if upload.rejects_file else None
-    if path is None or not path.exists():
-        raise Http404
-    name = f"refused-{upload.pk}.csv.gz"
-    answer = HttpResponse(path.read_bytes(), content_type="application/gzip")
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
-
-
-@require_role(ADMIN)
-@require_POST
-def import_undo(request: UserRequest, uuid: str) -> HttpResponse:
-    """Take out what an upload brought."""
-    upload = get_object_or_404(Upload, uuid=uuid)
+def _begin_import(request: UserRequest, upload: Upload) -> HttpResponse:
     try:
-        removal.begin_undo(upload, by=request.user)
-        tasks.remove_rows.delay_on_commit(upload.pk)
-        messages.success(request, _("The upload is undone: nobody sees its rows any more, and they are being deleted."))
+        upload_choices.wish_training(upload, wished="train" in request.POST)
+        uploads.queue(upload, by=request.user)
     except MailAIError as error:
         messages.error(request, str(error))
+        return redirect("behaviour:import_check", upload.uuid)
+    except (TableError, OSError) as problem:
+        return _gone(request, problem)
+    tasks.import_upload.delay_on_commit(upload.pk)
     return redirect("behaviour:import_run", upload.uuid)
-
-
-@require_role(ADMIN)
-@require_POST
-def import_cancel(request: UserRequest, uuid: str) -> HttpResponse:
-    """Drop a file that was not imported."""
-    upload = get_object_or_404(Upload, uuid=uuid)
-    try:
-        removal.cancel_upload(upload, by=request.user)
-        tasks.remove_rows.delay_on_commit(upload.pk)
-        messages.success(request, _("The file was deleted. Nothing of it was imported."))
-    except MailAIError as error:
-        messages.error(request, str(error))
-    return redirect("behaviour:imports")
 
 
 @require_role(ADMIN)

@@ -125,6 +125,31 @@ ANSWERS = {
     ".": _("The point is the decimal mark"),
     ",": _("The comma is the decimal mark"),
 }
+# What a file looks like, by its kind and by the layout that was recognised.
+LOOKS = {
+    "events": _("This looks like behaviour events."),
+    "orders": _("This looks like orders."),
+    "products": _("This looks like products."),
+    "shoppers": _("This looks like a list of shoppers."),
+}
+LAYOUTS = {
+    "online_retail": _("This looks like an Online Retail export."),
+}
+DELIMITER_NAMES = {",": _("comma"), ";": _("semicolon"), "\t": _("tab"), "|": _("vertical line")}
+ENCODING_NAMES = {
+    "utf-8": "UTF-8",
+    "utf-8-sig": "UTF-8",
+    "utf-16": "UTF-16",
+    "utf-16-le": "UTF-16 LE",
+    "utf-16-be": "UTF-16 BE",
+    "gb18030": _("GB18030 (Chinese)"),
+    "big5": _("Big5 (traditional Chinese)"),
+    "cp932": _("Shift-JIS (Japanese)"),
+    "euc_kr": _("EUC-KR (Korean)"),
+    "cp1252": _("Windows-1252 (Western Europe)"),
+    "cp1250": _("Windows-1250 (Central Europe)"),
+    "cp1251": _("Windows-1251 (Cyrillic)"),
+}
 FIELD_NAMES = {
     "user_id": _("Shopper ID"),
     "item_id": _("Product ID"),

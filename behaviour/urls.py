@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from behaviour import demo_views, shop_views, upload_views
+from behaviour import demo_views, shop_views, upload_run_views, upload_views
 
 app_name = "behaviour"
 urlpatterns = [
@@ -13,12 +13,14 @@ urlpatterns = [
                 path("", upload_views.imports, name="imports"),
                 path("new/", upload_views.import_new, name="import_new"),
                 path("template/<slug:kind>.csv", upload_views.import_template, name="import_template"),
-                path("<uuid:uuid>/", upload_views.import_run, name="import_run"),
+                path("<uuid:uuid>/", upload_run_views.import_run, name="import_run"),
                 path("<uuid:uuid>/columns/", upload_views.import_columns, name="import_columns"),
+                path("<uuid:uuid>/reading/", upload_views.import_reading, name="import_reading"),
                 path("<uuid:uuid>/check/", upload_views.import_check, name="import_check"),
-                path("<uuid:uuid>/rejects.csv.gz", upload_views.import_rejects, name="import_rejects"),
-                path("<uuid:uuid>/undo/", upload_views.import_undo, name="import_undo"),
-                path("<uuid:uuid>/cancel/", upload_views.import_cancel, name="import_cancel"),
+                path("<uuid:uuid>/rejects.csv", upload_run_views.import_rejects, name="import_rejects"),
+                path("<uuid:uuid>/resume/", upload_run_views.import_resume, name="import_resume"),
+                path("<uuid:uuid>/undo/", upload_run_views.import_undo, name="import_undo"),
+                path("<uuid:uuid>/cancel/", upload_run_views.import_cancel, name="import_cancel"),
             ]
         ),
     ),

@@ -1,0 +1,158 @@
+"""What the columns step shows: which column is which field and how sure that is, and what only a person can tell."""
+
+import re
+import zoneinfo
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from django.template.defaultfilters import filesizeformat
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from behaviour import tables
+from behaviour.core.columns import GENERIC, KINDS, KNOWN_EVENTS, PERSONAL, Match, plain
+from behaviour.core.encodings import ENCODINGS
+from behaviour.core.parsing import Block
+from behaviour.core.shapes import DELIMITERS
+from behaviour.models import Upload, masked
+from behaviour.upload_forms import column_choices, event_choices, tag_of
+from behaviour.upload_words import (
+    ANSWERS,
+    DELIMITER_NAMES,
+    ENCODING_NAMES,
+    LAYOUTS,
+    LOOKS,
+    note_text,
+    question_text,
+)
+
+SAMPLES = 200
+LONGEST_SAMPLE = 40
+MOST_EVENT_NAMES = 20
+SLASHED = re.compile(r"\s*(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d{2})(?!\d)")
+
+
+def columns_context(upload: Upload) -> dict[str, Any]:
+    """Return the rows of the columns step, those to decide first, with sample values (personal ones masked)."""
+    block = tables.sample_block(upload)
+    with tables.open_table(upload) as table:
+        header, match = table.header, table.match
+    columns = _columns(upload, block, header, match)
+    return {
+        "match": match,
+        "looks": looks_text(upload),
+        "size": filesizeformat(upload.size),
+        "columns": sorted(columns, key=lambda column: column["sure"] != "choose"),
+        "n_matched": sum(bool(column["field"]) for column in columns),
+        "choices": column_choices(match.kind),
+        "kinds": [(kind, str(Upload.Kind(kind).label)) for kind in KINDS],
+        "event_names": _event_names(upload, block, match),
+        "event_choices": event_choices(),
+        "questions": [_question(question, upload) for question in upload.mapping.get("questions", [])],
+        "notes": [note_text(note) for note in upload.mapping.get("notes", [])],
+        **_reading_choices(upload),
+    }
+
+
+def looks_text(upload: Upload) -> str:
+    """Return what the file looks like, as a sentence."""
+    words = LOOKS[upload.kind] if upload.layout in ("", GENERIC) else LAYOUTS[upload.layout]
+    return str(words)
+
+
+def _columns(upload: Upload, block: Block, header: list[str], match: Match) -> list[dict[str, Any]]:
+    field_of = {at: name for name, at in match.columns.items()}
+    decided = bool(upload.mapping.get("columns")) or match.layout != GENERIC
+    frame = block.frame.head(SAMPLES)
+    rows = []
+    for at, name in enumerate(header):
+        field = field_of.get(at, "")
+        open_ = "left" if decided else "choose"
+        rows.append(
+            {
+                "at": at,
+                "name": name or _("Column %(n)s") % {"n": at + 1},
+                "values": _samples(frame[f"c{at}"].to_list(), field),
+                "field": field,
+                "tag": tag_of(field, match.kind) if field else "",
+                "sure": "sure" if field else open_,
+            }
+        )
+    return rows
+
+
+def _samples(cells: list[str], field: str) -> str:
+    seen = list(dict.fromkeys(cell.strip()[:LONGEST_SAMPLE] for cell in cells if cell.strip()))[:3]
+    # An address is masked in any column, named or not.
+    return " · ".join(masked(cell) if field in PERSONAL or "@" in cell else cell for cell in seen)
+
+
+def _event_names(upload: Upload, block: Block, match: Match) -> list[dict[str, Any]]:
+    """Return the names of the file's events and what they mean; those that nobody has explained first."""
+    if "event" not in match.columns:
+        return []
+    chosen = upload.mapping.get("events", {})
+    seen = block.frame[f"c{match.columns['event']}"].str.strip_chars().value_counts(sort=True)
+    names = dict.fromkeys([*upload.preview.get("unknown_events", {}), *chosen, *seen.to_series(0).to_list()])
+    rows = [
+        {"name": name, "kind": chosen.get(name, KNOWN_EVENTS.get(plain(name), "")).replace("skip", "")}
+        for name in names
+        if name
+    ]
+    return sorted(rows, key=lambda row: bool(row["kind"]))[:MOST_EVENT_NAMES]
+
+
+def _question(question: Mapping[str, Any], upload: Upload) -> dict[str, Any]:
+    """Return a question with its answers, each with what the samples mean then."""
+    answers = upload.mapping.get("answers", {})
+    choices = [
+        {"value": choice, "label": answer_text(choice), "meaning": _meaning(question, choice, n)}
+        for n, choice in enumerate(question["choices"])
+    ]
+    code = question["code"]
+    return {"code": code, "text": question_text(question), "choices": choices, "chosen": answers.get(code, "")}
+
+
+def answer_text(choice: str) -> str:
+    """Return the words of an answer; an encoding goes by its name."""
+    return str(ANSWERS.get(choice) or ENCODING_NAMES.get(choice) or choice)
+
+
+def _meaning(question: Mapping[str, Any], choice: str, n: int) -> str:
+    """Return how the first sample reads under an answer: 03/04/2024 = 3 April 2024."""
+    sample = question["samples"][n if question["code"] == "encoding" else 0]
+    if question["code"] == "date_order":
+        return f"{sample} = {_dated(sample, day_first=choice == 'day_first')}"
+    if question["code"] == "decimal":
+        other = "," if choice == "." else "."
+        return f"{sample} = {float(re.sub(r'[^0-9.]', '', sample.replace(other, '').replace(choice, '.'))):,}"
+    return str(sample)
+
+
+def _dated(sample: str, *, day_first: bool) -> str:
+    found = SLASHED.match(sample)
+    if found is None:
+        return sample
+    one, two, year = (int(part) for part in found.groups())
+    day, month = (one, two) if day_first else (two, one)
+    try:
+        return date_format(date(year if year > 99 else 2000 + year, month, day), "j F Y")
+    except ValueError:
+        return _("no date")
+
+
+def _reading_choices(upload: Upload) -> dict[str, Any]:
+    """Return the choices of separator, encoding and time zone; a spreadsheet or feed has neither of the first two."""
+    shape = upload.mapping.get("shape", {})
+    written = shape.get("form", "csv") == "csv"
+    encodings = dict.fromkeys([shape.get("encoding", ""), *ENCODINGS]) if written else {}
+    return {
+        "encoding": shape.get("encoding", ""),
+        "encodings": [(name, str(ENCODING_NAMES.get(name, name))) for name in encodings],
+        "delimiter": shape.get("delimiter", ""),
+        "delimiters": [(sign, str(DELIMITER_NAMES[sign])) for sign in DELIMITERS] if written else [],
+        "zone": upload.mapping.get("zone", ""),
+        "zones": sorted(zoneinfo.available_timezones()),
+        "currency": upload.mapping.get("currency", ""),
+    }
