@@ -266,16 +266,6 @@ def odd_moment(name: str) -> pl.Expr:
     return ~pl.col(name).str.contains(r"^\d{4}-\d{2}-\d{2}([T ]|$)")
 
 
-def looks_month_first(values: list[str]) -> bool | None:
-    """Say how dates with slashes are meant: True for 12/31/2026, False for 31/12/2026, None when nothing tells."""
-    texts = pl.Series(values, dtype=pl.String).str.strip_chars()
-    parts = texts.str.extract_groups(r"^(?<a>\d{1,2})[/-](?<b>\d{1,2})[/-](\d{4}|\d{2})(\D|$)").struct
-    first, second = (parts.field(name).cast(pl.Int32, strict=False).max() for name in ("a", "b"))
-    if first is None or (first <= 12 and second <= 12):  # type: ignore[operator]
-        return None
-    return bool(second > 12 >= first)  # type: ignore[operator]
-
-
 def yes_or_no(name: str) -> pl.Expr:
     """Return a text column as booleans; null where it is empty or says neither."""
     text = pl.col(name).str.to_lowercase().str.replace_all(r"[\s_-]", "")

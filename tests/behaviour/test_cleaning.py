@@ -56,12 +56,6 @@ def test_times_are_read_in_the_zone_of_the_shop(text: str, utc: str) -> None:
     assert read[1] is None
 
 
-def test_a_day_above_twelve_tells_how_dates_are_meant() -> None:
-    assert values.looks_month_first(["1/2/2026", "12/31/2026"]) is True
-    assert values.looks_month_first(["1/2/2026", "31/12/2026"]) is False
-    assert values.looks_month_first(["1/2/2026", ""]) is None
-
-
 def test_each_bad_row_has_its_reason_and_line() -> None:
     result = cleaned(
         """
