@@ -1,6 +1,7 @@
 """The doors of this room: ask for a training, run it, sweep what was left behind, promote, pick products."""
 
 import logging
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from behaviour.models import Upload
 from mailai.accounts import audit
 from mailai.errors import InputError, StateError
 from recommender import queries
@@ -69,6 +71,20 @@ def request_nightly_training() -> list[int]:
         return []
     request_training()
     return waiting_runs()
+
+
+def request_wished_training() -> None:
+    """Queue a training for imports that are done and whose uploader wished it; each wish counts once.
+
+    A training that runs right now may have read the events before; the wish waits for its end.
+    """
+    wishing = list(Upload.objects.filter(state=Upload.State.DONE, mapping__train=True))
+    if not wishing or queries.unfinished_runs().filter(state=TrainingRun.State.RUNNING).exists():
+        return
+    with suppress(StateError):
+        request_training(by=wishing[0].created_by)
+    for upload in wishing:
+        Upload.objects.filter(pk=upload.pk).update(mapping=upload.mapping | {"train": "asked"})
 
 
 def waiting_runs() -> list[int]:

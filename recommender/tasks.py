@@ -13,7 +13,11 @@ def train(run_id: int) -> None:
 
 @shared_task
 def sweep_training() -> None:
-    """Start what waits: a lost message, or a worker that died, delays a training and never loses it."""
+    """Start what waits, also what uploaders wished for.
+
+    A lost message, or a worker that died, delays a training and never loses it.
+    """
+    services.request_wished_training()
     for run_id in services.sweep():
         train.delay(run_id)
 
