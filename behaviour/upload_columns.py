@@ -126,7 +126,8 @@ def _meaning(question: Mapping[str, Any], choice: str, n: int) -> str:
         return f"{sample} = {_dated(sample, day_first=choice == 'day_first')}"
     if question["code"] == "decimal":
         other = "," if choice == "." else "."
-        return f"{sample} = {float(re.sub(r'[^0-9.]', '', sample.replace(other, '').replace(choice, '.'))):,}"
+        number = float(re.sub(r"[^0-9.]", "", sample.replace(other, "").replace(choice, ".")))
+        return f"{sample} = {number:,.10g}"
     return str(sample)
 
 
