@@ -1,5 +1,6 @@
 """Clean rows into events, a block at a time, in parts that are committed one by one. Each row is loaded once, ever."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,8 +14,10 @@ from behaviour.models import Event, Product, Shop, Shopper, Upload, new_pseudony
 from behaviour.names import Names
 
 BATCH = 5000
-# Rows of one transaction. SQLite has one writer: everybody else waits for this one, about 0.2 s.
-PART = {"sqlite": 20_000, "postgresql": 1_000_000}
+# Rows of one transaction on PostgreSQL: a block. SQLite has one writer, for which everybody else waits: its parts grow
+# and shrink with the time that they take.
+WHOLE = 1_000_000
+SMALLEST, LARGEST, PART_SECONDS = 2_000, 40_000, 0.12
 KNOWN = {
     "sqlite": "SELECT dedupe_key FROM behaviour_event WHERE dedupe_key IN {many}",
     "postgresql": "SELECT encode(uuid_send(dedupe_key), 'hex') FROM behaviour_event"
@@ -33,6 +36,7 @@ class EventLoader:
     def __init__(self, upload: Upload) -> None:
         self._upload = upload
         self._turn = -1
+        self._size = WHOLE if connection.vendor == "postgresql" else 4 * SMALLEST
         self._shoppers = Names(Shopper, lambda names: bulk.insert_frame(Shopper, shopper_rows(names, upload.pk)))
         self._products = Names(Product, lambda names: bulk.insert_frame(Product, product_rows(names, upload.pk)))
         self._said: dict[str, list[pl.DataFrame]] = {"name": [], "each": [], "country": []}
@@ -64,8 +68,19 @@ class EventLoader:
             self._turn = turn
             self._shoppers.forget()
             self._products.forget()
-        for part in self._rows(frame).iter_slices(PART[connection.vendor]):
-            yield part, part["dedupe_key"][-1]
+        rows, at = self._rows(frame), 0
+        while at < len(rows):
+            part = rows.slice(at, self._size)
+            started = time.perf_counter()
+            # Sorted by shopper, the pages of that index are filled one after the other.
+            yield part.sort("shopper_id"), part["dedupe_key"][-1]
+            at += len(part)
+            self._pace(len(part), time.perf_counter() - started)
+
+    def _pace(self, n_rows: int, seconds: float) -> None:
+        if connection.vendor == "sqlite":
+            fitting = int(n_rows / max(seconds, 0.001) * PART_SECONDS)
+            self._size = max(SMALLEST, min(LARGEST, 2 * self._size, fitting))
 
     def write(self, part: pl.DataFrame) -> int:
         """Insert a part inside the caller's transaction and return how many events were new.
