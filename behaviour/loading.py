@@ -72,8 +72,7 @@ class EventLoader:
         while at < len(rows):
             part = rows.slice(at, self._size)
             started = time.perf_counter()
-            # Sorted by shopper, the pages of that index are filled one after the other.
-            yield part.sort("shopper_id"), part["dedupe_key"][-1]
+            yield part, part["dedupe_key"][-1]
             at += len(part)
             self._pace(len(part), time.perf_counter() - started)
 
