@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from behaviour import tables
+from behaviour.core import guessing
 from behaviour.core.columns import GENERIC, KINDS, KNOWN_EVENTS, PERSONAL, Match, plain
 from behaviour.core.encodings import ENCODINGS
 from behaviour.core.parsing import Block
@@ -21,6 +22,7 @@ from behaviour.upload_words import (
     ANSWERS,
     DELIMITER_NAMES,
     ENCODING_NAMES,
+    FIELD_NAMES,
     LAYOUTS,
     LOOKS,
     note_text,
@@ -39,16 +41,18 @@ def columns_context(upload: Upload) -> dict[str, Any]:
     with tables.open_table(upload) as table:
         header, match = table.header, table.match
     columns = _columns(upload, block, header, match)
+    choices = column_choices(match)
     return {
         "match": match,
         "looks": looks_text(upload),
         "size": filesizeformat(upload.size),
         "columns": sorted(columns, key=lambda column: column["sure"] != "choose"),
         "n_matched": sum(bool(column["field"]) for column in columns),
-        "choices": column_choices(match.kind),
+        "choices": choices,
         "kinds": [(kind, str(Upload.Kind(kind).label)) for kind in KINDS],
         "event_names": _event_names(upload, block, match),
         "event_choices": event_choices(),
+        "remembered": upload.mapping.get("remembered", False),
         "questions": [_question(question, upload) for question in upload.mapping.get("questions", [])],
         "notes": [note_text(note) for note in upload.mapping.get("notes", [])],
         **_reading_choices(upload),
@@ -64,19 +68,23 @@ def looks_text(upload: Upload) -> str:
 def _columns(upload: Upload, block: Block, header: list[str], match: Match) -> list[dict[str, Any]]:
     field_of = {at: name for name, at in match.columns.items()}
     decided = bool(upload.mapping.get("columns")) or match.layout != GENERIC
+    suggested = {} if decided and match.complete else guessing.suggestions(block, match)
+    doubtful = set() if decided else guessing.doubtful(block, match)
     frame = block.frame.head(SAMPLES)
     rows = []
     for at, name in enumerate(header):
-        field = field_of.get(at, "")
-        open_ = "left" if decided else "choose"
+        field, offered = field_of.get(at, ""), suggested.get(at, "")
+        open_ = "left" if decided and not offered else "choose"
         rows.append(
             {
                 "at": at,
                 "name": name or _("Column %(n)s") % {"n": at + 1},
-                "values": _samples(frame[f"c{at}"].to_list(), field),
+                "values": _samples(frame[f"c{at}"].to_list(), field or offered),
                 "field": field,
+                "suggested": offered,
+                "suggested_label": str(FIELD_NAMES[offered]) if offered else "",
                 "tag": tag_of(field, match.kind) if field else "",
-                "sure": "sure" if field else open_,
+                "sure": ("likely" if field in doubtful else "sure") if field else open_,
             }
         )
     return rows

@@ -7,7 +7,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from behaviour.core.columns import FIELDS, KINDS, KNOWN_EVENTS, NEEDED, PERSONAL, plain
+from behaviour.core.columns import FIELDS, KINDS, KNOWN_EVENTS, NEEDED, PERSONAL, Match, plain
 from behaviour.models import Event
 from behaviour.upload_words import FIELD_NAMES
 
@@ -26,9 +26,15 @@ class UploadForm(forms.Form):
     mends = forms.UUIDField(required=False)
 
 
-def column_choices(kind: str) -> list[tuple[str, str]]:
-    """Return the fields that a column of this kind of file can be."""
-    return [(name, str(FIELD_NAMES[name])) for name in FIELDS[kind]]
+def fields_of(match: Match, kind: str) -> list[str]:
+    """Return the fields that a column can be: those of the kind, and what the recognised layout reads beside them."""
+    more = [name for name in match.columns if name not in FIELDS[kind]] if kind == match.kind else []
+    return [*FIELDS[kind], *more]
+
+
+def column_choices(match: Match) -> list[tuple[str, str]]:
+    """Return the fields that a column of this file can be, with their words."""
+    return [(name, str(FIELD_NAMES[name])) for name in fields_of(match, match.kind)]
 
 
 def event_choices() -> list[tuple[str, str]]:
@@ -44,14 +50,20 @@ def tag_of(field: str, kind: str) -> str:
     return _("Needed") if any(field in group for group in NEEDED[kind]) else ""
 
 
-def decisions(sent: QueryDict, header: list[str], kind: str) -> dict[str, Any]:
-    """Return the choices of the columns step; fields that no column was chosen for are left out on purpose."""
-    kind = sent.get("kind", kind) if sent.get("kind", kind) in KINDS else kind
-    columns: dict[str, str] = dict.fromkeys(FIELDS[kind], "")
+def decisions(sent: QueryDict, header: list[str], match: Match, decided: dict[str, str]) -> dict[str, Any]:
+    """Return the choices of the columns step; fields that no column was chosen for are left out on purpose.
+
+    Columns that stand as they were read are no decision: ``decided`` stays, and a recognised layout goes on.
+    """
+    kind = sent.get("kind", match.kind) if sent.get("kind", match.kind) in KINDS else match.kind
+    columns: dict[str, str] = dict.fromkeys(fields_of(match, kind), "")
     for at, name in enumerate(header):
         field = sent.get(f"column-{at}", "")
         if field in columns and not columns[field]:
             columns[field] = name
+    read = {name: header[at] for name, at in match.columns.items()}
+    if kind == match.kind and {name: column for name, column in columns.items() if column} == read:
+        columns = decided
     names, kinds = sent.getlist("event-name"), sent.getlist("event-kind")
     # What a name means anyway needs no decision; a known one that is left open is passed over on purpose.
     meant = {name: KNOWN_EVENTS.get(plain(name), "") for name in names}

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 
 from behaviour import (
     checking,
+    column_matches,
     shaping,
     tables,
     tasks,
@@ -74,15 +75,17 @@ def import_new(request: UserRequest) -> HttpResponse:
 def _received(request: UserRequest, sent: dict[str, Any]) -> str:
     """Keep the file and return where the wizard goes on.
 
-    The columns are skipped when nothing is to be asked: the layout was recognised, every column found its field, or the
-    rows come back mended. What MailAI itself added to a file of refused rows asks for no decision.
+    The columns are skipped when nothing is to be asked: the layout was recognised, every column found its field, files
+    with these columns were read before, or the rows come back mended. What MailAI itself added to a file of refused
+    rows asks for no decision.
     """
     upload = uploads.receive_upload(sent["file"], sent["file"].name, by=request.user)
     original = Upload.objects.filter(uuid=sent["mends"]).first() if sent["mends"] else None
     if original is not None:
         upload = upload_choices.take_over(upload, original, by=request.user)
+    remembered = original is None and column_matches.recall(upload, by=request.user)
     match = uploads.match_of(upload)
-    known = original is not None or match.layout != GENERIC or not set(match.left) - own_columns()
+    known = original is not None or remembered or match.layout != GENERIC or not set(match.left) - own_columns()
     if match.complete and known and not shaping.unanswered(upload):
         _begin_check(upload)
         return reverse("behaviour:import_check", args=[upload.uuid])
@@ -119,18 +122,36 @@ def import_columns(request: UserRequest, uuid: str) -> HttpResponse:
 def _chosen(request: UserRequest, upload: Upload) -> str:
     """Take the choices and return what is still wrong with them."""
     with tables.open_table(upload) as table:
-        header, kind = table.header, table.match.kind
+        header, match = table.header, table.match
     try:
         if zone := request.POST.get("zone"):
             upload_choices.choose_zone(upload, zone)
-        uploads.choose_columns(upload, upload_forms.decisions(request.POST, header, kind))
+        decided = upload.mapping.get("columns", {})
+        uploads.choose_columns(upload, upload_forms.decisions(request.POST, header, match, decided))
     except MailAIError as error:
         return str(error)
     audit.record("upload.columns", upload, by=request.user)
     missing = uploads.missing_text(uploads.match_of(upload)) or shaping.unanswered_text(upload)
     if not missing:
+        column_matches.remember(upload, header)
         _begin_check(upload)
     return missing
+
+
+@require_role(ADMIN)
+@require_POST
+def import_forget(request: UserRequest, uuid: str) -> HttpResponse:
+    """Forget how files with these columns are read."""
+    upload = get_object_or_404(Upload, uuid=uuid)
+    try:
+        column_matches.forget(upload, by=request.user)
+    except OSError as problem:
+        return _gone(request, problem)
+    except MailAIError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("Forgotten. Files with these columns are asked about again."))
+    return redirect("behaviour:import_columns", upload.uuid)
 
 
 @require_role(ADMIN)

@@ -16,6 +16,7 @@ urlpatterns = [
                 path("<uuid:uuid>/", upload_run_views.import_run, name="import_run"),
                 path("<uuid:uuid>/columns/", upload_views.import_columns, name="import_columns"),
                 path("<uuid:uuid>/reading/", upload_views.import_reading, name="import_reading"),
+                path("<uuid:uuid>/forget/", upload_views.import_forget, name="import_forget"),
                 path("<uuid:uuid>/check/", upload_views.import_check, name="import_check"),
                 path("<uuid:uuid>/rejects.csv", upload_run_views.import_rejects, name="import_rejects"),
                 path("<uuid:uuid>/resume/", upload_run_views.import_resume, name="import_resume"),

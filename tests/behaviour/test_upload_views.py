@@ -7,7 +7,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from behaviour import tasks, upload_views
+from behaviour import tables, tasks, upload_views, upload_words
+from behaviour.core import columns as columns_of_files
+from behaviour.core.encodings import ENCODINGS
+from behaviour.core.shapes import DELIMITERS
 from behaviour.models import Event, Upload
 
 SLICE = Path(__file__).parent.parent / "data" / "online_retail_slice.csv.gz"
@@ -133,7 +136,7 @@ def test_only_admins_see_uploads(client_for: Any, admin: Any, marketer: Any, man
     for page in pages:
         for user in (marketer, manager, stranger):
             assert client_for(user).get(page).status_code == 403
-    for name in ("undo", "cancel"):
+    for name in ("undo", "cancel", "resume", "reading", "forget"):
         address = reverse(f"behaviour:import_{name}", args=[uuid])
         assert client_for(marketer).post(address).status_code == 403
         assert client_for(admin).get(address).status_code == 405
@@ -150,3 +153,102 @@ def test_the_list_asks_the_same_queries_for_any_number(
             client.get(reverse("behaviour:imports"))
         counts.append(len(asked))
     assert counts[0] == counts[1]
+
+
+STRANGE = b"who,sku,did,time,src\n1,A,zap,03/04/2025,ads\n"
+CHOSEN = {"column-0": "user_id", "column-1": "item_id", "column-2": "event", "column-3": "timestamp"}
+
+
+def test_an_open_question_is_asked_until_it_is_answered(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    columns = send(client, STRANGE).url
+    asked = client.post(columns, {"kind": "events", **CHOSEN})
+    assert asked.status_code == 422
+    assert "03/04/2025 = 4 March 2025" in asked.content.decode()
+    assert client.post(columns, {"kind": "events", **CHOSEN, "answer-date_order": "nonsense"}).status_code == 422
+    assert client.post(columns, {"kind": "events", **CHOSEN, "answer-date_order": "month_first"}).status_code == 302
+
+
+def test_a_match_is_remembered_for_the_same_columns_and_forgotten_when_asked(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    said = {"event-name": "zap", "event-kind": "cart", "answer-date_order": "day_first"}
+    client.post(send(client, STRANGE).url, {"kind": "events", **CHOSEN, **said})
+    again = send(client, b"src,WHO,sku,did,time\nnl,2,B,zap,05/06/2025\n")
+    assert again.url.endswith("/check/")
+    page = client.get(again.url).content.decode()
+    assert "The columns are read as those of the last file like this." in page
+    assert "Import 1 row" in page
+    columns = again.url.replace("/check/", "/columns/")
+    assert "Forget this match" in client.get(columns).content.decode()
+    assert client.post(again.url.replace("/check/", "/forget/")).url == columns
+    assert "Forget this match" not in client.get(columns).content.decode()
+    assert send(client, STRANGE).url.endswith("/columns/")
+
+
+def test_columns_that_stand_as_they_were_read_keep_the_layout(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    columns = send(client, SLICE.read_bytes(), "orders.csv.gz").url.replace("/check/", "/columns/")
+    names = ["order_id", "item_id", "name", "quantity", "timestamp", "price", "user_id", "country"]
+    client.post(columns, {"kind": "orders", **{f"column-{at}": name for at, name in enumerate(names)}})
+    assert Upload.objects.get().layout == "online_retail"
+    client.post(columns, {"kind": "orders", **{f"column-{at}": name for at, name in enumerate(names[:7])}})
+    assert Upload.objects.get().layout == "generic"
+
+
+def test_values_suggest_a_field_for_a_column_without_a_telling_name(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    data = b"a,b,c,d\n17,SKU-1,view,2026-01-01\n18,SKU-2,cart,2026-01-02\n"
+    page = client.get(send(client, data).url).content.decode()
+    assert "Use “Event type”" in page
+    assert "Use “Time of event”" in page
+
+
+def test_separator_and_encoding_are_changed_and_nonsense_is_refused(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    columns = send(client, "who,wann\n1,früh\n".encode("cp1252")).url
+    reading = columns.replace("/columns/", "/reading/")
+    assert client.post(reading, {"encoding": "cp1252", "delimiter": ";"}).url == columns
+    assert Upload.objects.get().mapping["shape"]["delimiter"] == ";"
+    assert "There is no encoding" in client.post(reading, {"encoding": "morse"}, follow=True).content.decode()
+    assert client.get(reading).status_code == 405
+
+
+def test_the_script_of_the_page_gets_an_address_or_a_sentence(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    asked = {"headers": {"Accept": "application/json"}}
+    address = reverse("behaviour:import_new")
+    good = client.post(address, {"file": SimpleUploadedFile("a.csv", EVENTS)}, **asked)
+    assert good.json() == {"url": reverse("behaviour:import_check", args=[Upload.objects.get().uuid])}
+    bad = client.post(address, {"file": SimpleUploadedFile("a.csv", b"%PDF-1.7")}, **asked)
+    assert bad.status_code == 422
+    assert bad.json()["error"].startswith("This is a PDF")
+
+
+def test_a_file_that_is_gone_gives_a_sentence(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    columns = send(client, STRANGE).url
+    tables.stored_file(Upload.objects.get()).unlink()
+    for answer in (
+        client.get(columns, follow=True),
+        client.post(columns, {"kind": "events"}, follow=True),
+        client.post(columns.replace("/columns/", "/reading/"), {"delimiter": ";"}, follow=True),
+        client.post(columns.replace("/columns/", "/forget/"), follow=True),
+        client.post(columns.replace("/columns/", "/check/"), follow=True),
+    ):
+        assert "The file is no longer there." in answer.content.decode()
+
+
+def test_the_wish_for_a_training_stands_on_the_upload(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    client.post(send(client, EVENTS).url, {"train": "on"})
+    client.post(send(client, EVENTS).url)
+    assert [upload.mapping["train"] for upload in Upload.objects.order_by("pk")] == [True, False]
+
+
+def test_every_code_has_words() -> None:
+    assert set(upload_words.LOOKS) == set(columns_of_files.KINDS)
+    fields = {name for names in columns_of_files.FIELDS.values() for name in names}
+    assert fields | set(columns_of_files.RETAIL_COLUMNS) <= set(upload_words.FIELD_NAMES)
+    assert set(upload_words.DELIMITER_NAMES) == set(DELIMITERS)
+    assert set(ENCODINGS) <= set(upload_words.ENCODING_NAMES)
+    assert set(upload_words.FIXES) <= set(upload_words.FINDINGS)
