@@ -61,8 +61,7 @@ def columns_context(upload: Upload) -> dict[str, Any]:
 
 def looks_text(upload: Upload) -> str:
     """Return what the file looks like, as a sentence."""
-    words = LOOKS[upload.kind] if upload.layout in ("", GENERIC) else LAYOUTS[upload.layout]
-    return str(words)
+    return str(LAYOUTS.get(upload.layout, LOOKS[upload.kind]))
 
 
 def _columns(upload: Upload, block: Block, header: list[str], match: Match) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The wizard as a browser walks through it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -252,3 +253,22 @@ def test_every_code_has_words() -> None:
     assert set(upload_words.DELIMITER_NAMES) == set(DELIMITERS)
     assert set(ENCODINGS) <= set(upload_words.ENCODING_NAMES)
     assert set(upload_words.FIXES) <= set(upload_words.FINDINGS)
+
+
+def _emitted() -> dict[str, set[str]]:
+    """Return the codes that the modules below the pages can emit, read from their source."""
+    codes: dict[str, set[str]] = {"problems": set(), "reasons": set(), "findings": set()}
+    for path in Path(tables.__file__).parent.rglob("*.py"):
+        source = path.read_text()
+        codes["problems"] |= set(re.findall(r'TableError\("(\w+)"', source))
+        codes["reasons"] |= set(re.findall(r'\("(\w+)", [~(]*pl\.', source))
+        codes["reasons"] |= set(re.findall(r'broken="(\w+)"', source))
+        codes["findings"] |= set(re.findall(r'findings\["(\w+)"\]', source))
+    return codes
+
+
+def test_every_code_that_a_module_emits_has_words() -> None:
+    emitted = _emitted()
+    assert emitted["problems"] <= set(upload_words.PROBLEMS)
+    assert emitted["reasons"] <= set(upload_words.REASONS)
+    assert emitted["findings"] <= set(upload_words.FINDINGS)
