@@ -223,7 +223,7 @@ def refuse_taken_addresses(loader: Loader, cleaned: Cleaned) -> None:
     """Move rows whose address belongs to another shopper to the refused ones."""
     if not isinstance(loader, ShopperLoader):
         return
-    taken = dict(loader.taken(cleaned))
+    taken = dict(loader.taken(cleaned.frame))
     if taken:
         cleaned.refused.extend(zip(cleaned.block.rows(list(taken)), taken.values(), strict=True))
         cleaned.frame = cleaned.frame.filter(~cleaned.frame["row"].is_in(list(taken)))

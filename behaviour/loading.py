@@ -6,12 +6,12 @@ from typing import Any
 
 import polars as pl
 from django.db import connection, transaction
-from django.utils.timezone import now
 
 from behaviour import bulk, turns
 from behaviour.core.cleaning import Cleaned
-from behaviour.models import Event, Product, Shop, Shopper, Upload, new_pseudonym
-from behaviour.names import Names
+from behaviour.models import Event, Product, Shopper, Upload
+from behaviour.names import new_products, new_shoppers
+from behaviour.people_loading import ShopperLoader
 
 BATCH = 5000
 # Rows of one transaction on PostgreSQL: a block. SQLite has one writer, for which everybody else waits: its parts grow
@@ -37,8 +37,8 @@ class EventLoader:
         self._upload = upload
         self._turn = -1
         self._size = WHOLE if connection.vendor == "postgresql" else 4 * SMALLEST
-        self._shoppers = Names(Shopper, lambda names: bulk.insert_frame(Shopper, shopper_rows(names, upload.pk)))
-        self._products = Names(Product, lambda names: bulk.insert_frame(Product, product_rows(names, upload.pk)))
+        self._shoppers, self._products = new_shoppers(upload), new_products(upload)
+        self._people = ShopperLoader(upload)
         self._said: dict[str, list[pl.DataFrame]] = {"name": [], "each": [], "country": []}
 
     def observe(self, cleaned: Cleaned) -> None:
@@ -60,6 +60,8 @@ class EventLoader:
 
         ``after`` is the last key that an earlier run of this block committed.
         """
+        if cleaned.people is not None:
+            self._people.load_people(cleaned.people)
         frame = cleaned.frame.with_columns(dedupe_key=pl.col("key").bin.encode("hex")).sort("dedupe_key")
         frame = self._unknown(frame.filter(pl.col("dedupe_key") > after))
         with transaction.atomic():
@@ -145,31 +147,6 @@ class EventLoader:
         _fill(Product, "sku", "name", _most_frequent(names, "name"))
         _fill(Product, "sku", "price", _medians(prices))
         _fill(Shopper, "external_id", "country", _most_frequent(countries, "country"))
-
-
-def shopper_rows(names: pl.Series, upload_id: int) -> pl.DataFrame:
-    """Return rows of new shoppers about whom nothing but the name is known."""
-    return pl.DataFrame({"external_id": names}).with_columns(
-        pl.Series("pseudonym", [new_pseudonym() for _name in names]),
-        *(pl.lit("").alias(name) for name in ("locale", "timezone", "country")),
-        marketing=pl.lit("unknown"),
-        demo=pl.lit(value=False),
-        created_at=pl.lit(now()).dt.convert_time_zone("UTC"),
-        upload_id=pl.lit(upload_id),
-    )
-
-
-def product_rows(names: pl.Series, upload_id: int) -> pl.DataFrame:
-    """Return rows of new products that no catalogue has named yet."""
-    return pl.DataFrame({"sku": names}).with_columns(
-        *(pl.lit("").alias(name) for name in ("name", "category", "url", "image")),
-        currency=pl.lit(Shop.current().currency),
-        active=pl.lit(value=True),
-        in_catalogue=pl.lit(value=False),
-        demo=pl.lit(value=False),
-        created_at=pl.lit(now()).dt.convert_time_zone("UTC"),
-        upload_id=pl.lit(upload_id),
-    )
 
 
 def _fill(model: type[Shopper] | type[Product], name: str, field: str, values: dict[str, Any]) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import polars as pl
+from django.utils.timezone import now
 
 from behaviour import bulk
-from behaviour.models import Product, Shopper
+from behaviour.models import Product, Shop, Shopper, Upload, new_pseudonym
 
 # Names kept in memory between blocks (about 60 MB); above it the map starts again.
 MOST_KNOWN = 1_000_000
@@ -49,3 +50,38 @@ class Names:
             found = pl.concat([found, find(self._model, new)])
         self._known = pl.concat([self._known, found])
         return wanted.join(self._known, on="name")
+
+
+def new_shoppers(upload: Upload) -> Names:
+    """Return what finds shoppers and makes those that the file is the first to name."""
+    return Names(Shopper, lambda names: bulk.insert_frame(Shopper, _shopper_rows(names, upload.pk)))
+
+
+def new_products(upload: Upload) -> Names:
+    """Return what finds products and makes those that no catalogue has named yet."""
+    return Names(Product, lambda names: bulk.insert_frame(Product, _product_rows(names, upload.pk)))
+
+
+def _shopper_rows(names: pl.Series, upload_id: int) -> pl.DataFrame:
+    """Return rows of new shoppers about whom nothing but the name is known."""
+    return pl.DataFrame({"external_id": names}).with_columns(
+        pl.Series("pseudonym", [new_pseudonym() for _name in names]),
+        *(pl.lit("").alias(name) for name in ("locale", "timezone", "country")),
+        marketing=pl.lit("unknown"),
+        demo=pl.lit(value=False),
+        created_at=pl.lit(now()).dt.convert_time_zone("UTC"),
+        upload_id=pl.lit(upload_id),
+    )
+
+
+def _product_rows(names: pl.Series, upload_id: int) -> pl.DataFrame:
+    """Return rows of new products that no catalogue has named yet."""
+    return pl.DataFrame({"sku": names}).with_columns(
+        *(pl.lit("").alias(name) for name in ("name", "category", "url", "image")),
+        currency=pl.lit(Shop.current().currency),
+        active=pl.lit(value=True),
+        in_catalogue=pl.lit(value=False),
+        demo=pl.lit(value=False),
+        created_at=pl.lit(now()).dt.convert_time_zone("UTC"),
+        upload_id=pl.lit(upload_id),
+    )

@@ -1,17 +1,23 @@
 """Rows about products into the catalogue: what a file names, with the history of price and stock."""
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
+
 from behaviour.core.cleaning import Cleaned
 from behaviour.models import Product, Shop, StockChange, Upload
+
+# Rows of one transaction.
+PART = 4000
 
 
 class ProductLoader:
     """Loads products: new ones are made, changed ones follow the file, an empty cell changes nothing."""
 
-    FIELDS = ("name", "category", "price", "currency", "url", "image", "stock", "active")
+    FIELDS = ("name", "category", "price", "currency", "url", "image", "stock", "active", "attributes", "in_catalogue")
 
     def __init__(self, upload: Upload) -> None:
         self._upload = upload
@@ -19,14 +25,14 @@ class ProductLoader:
     def observe(self, cleaned: Cleaned) -> None:
         """Nothing has to be remembered."""
 
-    def parts(self, cleaned: Cleaned, after: str) -> Iterator[tuple[Cleaned, str]]:
-        """Yield the block as one part, unless an earlier run committed it."""
-        if not after:
-            yield cleaned, "all"
+    def parts(self, cleaned: Cleaned, after: str) -> Iterator[tuple[pl.DataFrame, str]]:
+        """Yield the rows in parts, and the number of the last row of each."""
+        for part in cleaned.frame.filter(pl.col("row") > int(after or -1)).iter_slices(PART):
+            yield part, str(part["row"][-1])
 
-    def write(self, cleaned: Cleaned) -> int:
+    def write(self, part: pl.DataFrame) -> int:
         """Make or change the products, keep the history of stock and price, return how many were new or changed."""
-        rows = {row["item_id"]: _product_fields(row) for row in cleaned.frame.sort("item_id").iter_rows(named=True)}
+        rows = {row["item_id"]: _product_fields(row) for row in part.sort("item_id").iter_rows(named=True)}
         there = {row.sku: row for row in Product.everything.filter(sku__in=rows)}
         currency = Shop.current().currency
         new = [
@@ -64,4 +70,7 @@ def _product_fields(row: dict[str, Any]) -> dict[str, Any]:
     fields = {name: row[name] for name in ("name", "category", "currency", "url", "image") if row[name]}
     if row["cents"] is not None:
         fields["price"] = Decimal(row["cents"]).scaleb(-2)
-    return fields | {name: row[name] for name in ("stock", "active") if row[name] is not None}
+    if row["attributes"]:
+        fields["attributes"] = {"tags": [word.strip() for word in re.split("[,;|]", row["attributes"]) if word.strip()]}
+    fields |= {name: row[name] for name in ("stock", "active") if row[name] is not None}
+    return fields | {"in_catalogue": True}

@@ -34,5 +34,8 @@ def without_addresses(cleaned: Cleaned) -> Cleaned:
             pl.col("user_id").str.to_lowercase()
         )
         frame = frame.with_columns(email=given.otherwise(pl.col("email")))
-    cleaned.frame = frame.with_columns(pl.col("user_id").replace(names_of(found)))
+    names = names_of(found)
+    cleaned.frame = frame.with_columns(pl.col("user_id").replace(names))
+    if cleaned.people is not None:
+        cleaned.people = cleaned.people.with_columns(pl.col("user_id").replace(names))
     return cleaned

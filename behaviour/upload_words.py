@@ -21,6 +21,10 @@ REASONS = {
         _("The shopper is missing"),
         _("Add the shopper's id. Without it the row says nothing about anybody."),
     ),
+    "order_cancelled": (_("The order was cancelled"), _("Nothing: what was cancelled was not bought.")),
+    "order_refunded": (_("The order was refunded in full"), _("Nothing: what was given back was not bought.")),
+    "order_test": (_("A test order"), _("Nothing: nobody bought anything.")),
+    "order_unpaid": (_("The order was not paid"), _("Export it again once it is paid.")),
     "no_product": (_("The product is missing"), _("Add the product's id.")),
     "id_too_long": (_("An id is too long"), _("Use ids of at most 120 characters, order numbers of at most 80.")),
     "unknown_event": (_("Unknown event name"), _("Say in the step “Match columns” what this name means.")),
@@ -48,6 +52,10 @@ REASONS = {
     "email_invalid": (_("The email address is not valid"), _("Correct the address, such as elena@mail.example.")),
     "email_taken": (_("The email address belongs to another shopper"), _("Merge the two in the shop, or correct it.")),
     "name_too_long": (_("A name is too long"), _("Use at most 150 characters.")),
+    "suppressed_unreadable": (
+        _("The reason why the address must not be mailed is unknown"),
+        _("Write bounced, complained, unsubscribed or requested."),
+    ),
     "consent_unreadable": (_("The permission is neither yes nor no"), _("Write yes or no.")),
 }
 # What was put right, or noticed.
@@ -179,6 +187,8 @@ FIELD_NAMES = {
     "consent": _("Permission for marketing email"),
     "consent_source": _("Source of the permission"),
     "consent_at": _("Time of the permission"),
+    "suppressed": _("Must never be mailed, and why"),
+    "visitor_id": _("Visitor ID (browser)"),
 }
 
 

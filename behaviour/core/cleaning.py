@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from behaviour.core import values
+from behaviour.core import layouts, people, values
 from behaviour.core.columns import EVENTS, KNOWN_EVENTS, ONLINE_RETAIL, Match, plain
 from behaviour.core.keys import SEPARATOR, own_keys, timed_keys
 from behaviour.core.parsing import Block, Row
@@ -28,6 +28,8 @@ RETAIL_COUNTRIES = {
     "European Community": "",
 }
 GIVEN = ""
+# Orders of which nothing was sold in the end.
+ORDER_STATES = ("cancelled", "refunded", "test", "unpaid")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Cleaned:
 
     frame : what is right, typed, one row each, in the order of the file; a repeated row stands once.
     refused : (row, code of the reason).
+    people : what a file of events says about the persons behind them (``core.people``), None where it says nothing.
     block : what was read; ``frame`` counts its records in the column ``row``.
     repeated : rows that say again what a row before them said.
     fixed : rows in ``frame`` in which something was put right.
@@ -68,6 +71,7 @@ class Cleaned:
     repeated: int = 0
     fixed: int = 0
     findings: Counter[str] = field(default_factory=Counter)
+    people: pl.DataFrame | None = None
 
 
 Rule = tuple[str, pl.Expr]
@@ -75,12 +79,16 @@ Rule = tuple[str, pl.Expr]
 
 def text_frame(block: Block, match: Match, fields: Sequence[str]) -> pl.DataFrame:
     """Return one text column for each field, empty where the file has none; edges are stripped; ``row`` counts."""
-    there = {name: pl.col(f"c{match.columns[name]}") for name in fields if name in match.columns}
-    cells = [there.get(name, pl.lit("")).alias(name) for name in fields]
+    places = {**match.columns, **match.helpers}
+    layout = layouts.BY_NAME.get(match.layout)
+    names = [*fields, *(name for name in (layout.helpers if layout else ()) if name not in fields)]
+    there = {name: pl.col(f"c{places[name]}") for name in names if name in places}
+    cells = [there.get(name, pl.lit("")).alias(name) for name in names]
     frame = block.frame.select(pl.int_range(pl.len(), dtype=pl.Int64).alias("row"), *cells)
     stripped = frame.with_columns(pl.col(name).str.strip_chars() for name in there)
     spaces = [frame[name] != stripped[name] for name in there]
-    return stripped.with_columns(spaces=pl.any_horizontal(spaces) if spaces else pl.lit(value=False))
+    stripped = stripped.with_columns(spaces=pl.any_horizontal(spaces) if spaces else pl.lit(value=False))
+    return layout.cells(stripped) if layout else stripped
 
 
 def judge(frame: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
@@ -112,7 +120,7 @@ def clean_events(block: Block, match: Match, reading: Reading) -> Cleaned:
     The frame has user_id, item_id (text, "" = none), kind, at (UTC), quantity (int), cents (int, the line's total; for
     a rating the stars times 100), order_id, country, name, price, message_id (text) and key (UUID).
     """
-    frame = _typed(text_frame(block, match, _fields()), match, reading)
+    frame = _typed(people.named(text_frame(block, match, _fields())), match, reading)
     rules = _retail_rules() if match.layout == ONLINE_RETAIL else _rules(match, reading)
     frame, refused = part(judge(frame, [*rules, *_time_rules(match, reading)]), block)
     frame = _with_keys(frame, retail=match.layout == ONLINE_RETAIL)
@@ -125,13 +133,15 @@ def clean_events(block: Block, match: Match, reading: Reading) -> Cleaned:
         findings["no_clock"] = len(once)
     if n := int(once["other_currency"].sum()):
         findings["other_currency"] = n
-    return Cleaned(once, refused, block, len(frame) - len(once), fixed, findings)
+    about = people.people_in(once, match)
+    return Cleaned(once, refused, block, len(frame) - len(once), fixed, findings, about)
 
 
 def _fields() -> list[str]:
     return [
         "user_id", "item_id", "event", "timestamp", "order_id", "quantity", "price", "country", "rating", "position",
-        "message_id", "dedupe_key", "name", "currency",
+        "message_id", "dedupe_key", "name", "currency", "visitor_id", "email", "first_name", "last_name", "phone",
+        "consent", "order_state",
     ]  # fmt: skip
 
 
@@ -206,7 +216,12 @@ def _rules(match: Match, reading: Reading) -> list[Rule]:
     return [
         *_id_rules(),
         ("unknown_event", pl.col("kind").is_null() | (pl.col("kind") == "skip")),
-        ("no_product", pl.col("kind").is_in(NEED_PRODUCT) & (pl.col("item_id") == "")),
+        *((f"order_{state}", pl.col("order_state") == state) for state in ORDER_STATES),
+        # Where the export has no products at all, an order without one still is an order.
+        (
+            "no_product",
+            pl.col("kind").is_in(NEED_PRODUCT) & (pl.col("item_id") == "") & pl.lit("item_id" in match.columns),
+        ),
         ("quantity_unreadable", pl.col("pieces").is_null() | (pl.col("pieces") != pl.col("pieces").round())),
         ("quantity_out_of_range", ~pl.col("pieces").is_between(1, MOST_PIECES)),
         ("price_unreadable", (pl.col("price") != "") & pl.col("each").is_null()),

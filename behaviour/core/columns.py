@@ -1,9 +1,10 @@
 """The contract of a file: which fields a row has, under which names a shop knows them, what kinds there are."""
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from behaviour.core import layouts
+from behaviour.core.layouts.base import Layout, plain
 
 EVENTS, ORDERS, PRODUCTS, SHOPPERS = "events", "orders", "products", "shoppers"
 KINDS = (EVENTS, ORDERS, PRODUCTS, SHOPPERS)
@@ -11,8 +12,9 @@ GENERIC, ONLINE_RETAIL = "generic", "online_retail"
 
 # Field -> the names it goes by, beside its own. Compared without case, spaces, dashes and underscores.
 ALIASES: dict[str, str] = {
-    "user_id": "user shopper shopper_id customer customer_id client_id buyer_id member_id visitor visitorid uid "
+    "user_id": "user shopper shopper_id customer customer_id client_id buyer_id member_id uid "
     "account_id 用户 用户id 用户编号 会员id 会员编号 买家id 买家 客户id 客户编号",
+    "visitor_id": "visitor visitorid anonymous_id user_pseudo_id device_id cookie_id session_id 访客 访客id",
     "item_id": "item itemid product product_id sku stock_code stockcode article article_id goods_id variant_id "
     "商品id 商品编号 商品 商品编码 货号 产品id 产品编号 宝贝id",
     "event": "event_type type action behavior behaviour behavior_type behaviour_type event_name "
@@ -44,25 +46,29 @@ ALIASES: dict[str, str] = {
     "consent": "marketing accepts_marketing opt_in optin newsletter subscribed marketing_consent "
     "同意 营销同意 订阅 是否订阅",
     "consent_source": "source opt_in_source consent_origin 同意来源 来源",
+    "suppressed": "suppression suppression_reason 屏蔽",
     "consent_at": "consent_date opt_in_at opt_in_date subscribed_at consent_time 同意时间 订阅时间",
 }
 EVENT_FIELDS = (
     "user_id", "item_id", "event", "timestamp", "order_id", "quantity", "price", "currency", "country", "rating",
-    "position", "message_id", "dedupe_key",
+    "position", "message_id", "dedupe_key", "name", "visitor_id", "email", "first_name", "last_name", "phone",
+    "consent",
 )  # fmt: skip
 FIELDS: dict[str, tuple[str, ...]] = {
     EVENTS: EVENT_FIELDS,
     ORDERS: tuple(name for name in EVENT_FIELDS if name not in ("event", "rating")),
-    PRODUCTS: ("item_id", "name", "price", "category", "currency", "url", "image", "stock", "active"),
+    PRODUCTS: ("item_id", "name", "price", "category", "currency", "url", "image", "stock", "active", "attributes"),
     SHOPPERS: (
         "user_id", "email", "first_name", "last_name", "phone", "country", "locale", "consent", "consent_source",
-        "consent_at",
+        "consent_at", "suppressed",
     ),
 }  # fmt: skip
+# Who it was can be said in three ways.
+SOMEBODY = ("user_id", "email", "visitor_id")
 # Each group needs one of its fields.
 NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
-    EVENTS: (("user_id",), ("event",), ("timestamp", "position")),
-    ORDERS: (("user_id",), ("item_id",), ("timestamp", "position")),
+    EVENTS: (SOMEBODY, ("event",), ("timestamp", "position")),
+    ORDERS: (SOMEBODY, ("item_id",), ("timestamp", "position")),
     PRODUCTS: (("item_id",),),
     SHOPPERS: (("user_id", "email"),),
 }
@@ -95,11 +101,6 @@ EVENT_NAMES: dict[str, str] = {
 }
 
 
-def plain(name: str) -> str:
-    """Return a column or event name without case, spaces, dashes, underscores and width."""
-    return re.sub(r"[\s_\-./]+", "", unicodedata.normalize("NFKC", name).strip().casefold())
-
-
 _FIELD_OF = {plain(alias): name for name, aliases in ALIASES.items() for alias in (name, *aliases.split())}
 KNOWN_EVENTS = {plain(alias): kind for kind, aliases in EVENT_NAMES.items() for alias in (kind, *aliases.split())}
 
@@ -111,6 +112,7 @@ class Match:
     columns : field -> position of its column in the file.
     missing : groups of fields of which the kind needs one and the file has none.
     left : names of the file's columns that nothing is read from.
+    helpers : columns that are no field but that a recognised layout reads.
     """
 
     kind: str
@@ -118,6 +120,7 @@ class Match:
     columns: dict[str, int]
     missing: tuple[tuple[str, ...], ...] = ()
     left: tuple[str, ...] = field(default=())
+    helpers: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -136,6 +139,8 @@ def recognise(header: Sequence[str], kind: str = "auto", chosen: Mapping[str, st
     """
     if not chosen and kind in ("auto", EVENTS, ORDERS) and (retail := _retail(header)):
         return retail
+    if not chosen and (layout := layouts.find(header)) and kind in ("auto", layout.kind):
+        return _recognised(header, layout)
     guessed = _guess(header)
     for name, column in (chosen or {}).items():
         guessed.pop(name, None)
@@ -143,12 +148,29 @@ def recognise(header: Sequence[str], kind: str = "auto", chosen: Mapping[str, st
             position = list(header).index(column)
             guessed = {other: at for other, at in guessed.items() if at != position}
             guessed[name] = position
+    if kind == "auto" and not chosen and _rates(guessed):
+        return _recognised(header, layouts.BY_NAME["ratings"], guessed)
     kind = _kind(guessed) if kind == "auto" else kind
     columns = {name: guessed[name] for name in FIELDS[kind] if name in guessed}
     missing = tuple(group for group in NEEDED[kind] if not any(name in columns for name in group))
     used = set(columns.values())
     left = tuple(name for at, name in enumerate(header) if at not in used)
     return Match(kind, GENERIC, columns, missing, left)
+
+
+def _recognised(header: Sequence[str], layout: Layout, places: Mapping[str, int] | None = None) -> Match:
+    columns = layout.places(header, layout.fields) if places is None else dict(places)
+    helpers = layout.places(header, layout.helpers)
+    used = {*columns.values(), *helpers.values()}
+    left = tuple(name for at, name in enumerate(header) if at not in used)
+    return Match(layout.kind, layout.name, columns, (), left, helpers)
+
+
+def _rates(found: Mapping[str, int]) -> bool:
+    """Say whether rows hold ratings and nothing that an order or another event has."""
+    return {"user_id", "item_id", "rating"} <= set(found) and not {"event", "order_id", "quantity", "price"} & set(
+        found
+    )
 
 
 def _guess(header: Sequence[str]) -> dict[str, int]:
@@ -162,14 +184,18 @@ def _guess(header: Sequence[str]) -> dict[str, int]:
     for at, name in enumerate(header):
         if plain(name) in ("id", "编号"):
             found.setdefault("user_id" if "email" in found else "item_id", at)
+    # Where nobody has another name, the visitor is the shopper.
+    if "visitor_id" in found and "user_id" not in found:
+        found["user_id"] = found.pop("visitor_id")
     return found
 
 
 def _kind(found: Mapping[str, int]) -> str:
     """Return what rows with these fields are."""
-    if "user_id" in found and "event" in found:
+    somebody = any(name in found for name in SOMEBODY)
+    if somebody and "event" in found:
         return EVENTS
-    if "user_id" in found and "item_id" in found:
+    if somebody and "item_id" in found and ("user_id" in found or "timestamp" in found):
         return ORDERS
     if "email" in found or "consent" in found or ("user_id" in found and {"first_name", "last_name"} & set(found)):
         return SHOPPERS

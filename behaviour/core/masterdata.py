@@ -23,6 +23,10 @@ HIGHEST_STOCK = 2_000_000_000
 WEB_ADDRESS = r"^https?://[^\s<>\"]+$"
 IMAGE = r"^(https?://[^\s<>\"]+|products/[\w./-]+)$"
 
+# Why an address must not be mailed, and other words for it.
+REASONS = ("bounced", "complained", "unsubscribed", "requested")
+SUPPRESSED = {"no": "", "false": "", "0": "", "yes": "requested", "true": "requested", "1": "requested"}
+
 
 def clean_products(block: Block, match: Match, reading: Reading) -> Cleaned:
     """Clean rows of products; of a repeated product the last row counts.
@@ -85,7 +89,11 @@ def clean_shoppers(block: Block, match: Match, reading: Reading) -> Cleaned:
         said_at=values.moment(frame["consent_at"], zone=reading.zone, day_first=reading.day_first),
         email_case=pl.col("email") != pl.col("email").str.to_lowercase(),
     )
-    frame = frame.with_columns(pl.col("email").str.to_lowercase(), pl.col("locale").str.slice(0, 10))
+    frame = frame.with_columns(
+        pl.col("email").str.to_lowercase(),
+        pl.col("locale").str.slice(0, 10),
+        pl.col("suppressed").replace_strict(SUPPRESSED, default=pl.col("suppressed")),
+    )
     frame, refused = part(judge(frame, _shopper_rules(reading)), block)
     frame = frame.with_columns(
         pl.col("country").str.slice(0, LONGEST_COUNTRY),
@@ -108,6 +116,7 @@ def _shopper_rules(reading: Reading) -> list[tuple[str, pl.Expr]]:
         ("id_too_long", pl.col("user_id").str.len_chars() > LONGEST_ID),
         ("email_invalid", (pl.col("email") != "") & ~_is_address()),
         ("name_too_long", long_name),
+        ("suppressed_unreadable", ~pl.col("suppressed").is_in(["", *REASONS])),
         ("consent_unreadable", (pl.col("consent") != "") & pl.col("said").is_null()),
         ("time_unreadable", (pl.col("consent_at") != "") & pl.col("said_at").is_null()),
         ("time_out_of_range", pl.col("said_at").is_not_null() & (pl.col("said_at") > reading.now)),
