@@ -73,7 +73,8 @@ def _columns(upload: Upload, block: Block, header: list[str], match: Match) -> l
     rows = []
     for at, name in enumerate(header):
         field, offered = field_of.get(at, ""), suggested.get(at, "")
-        open_ = "left" if decided and not offered else "choose"
+        helps = at in match.helpers.values()
+        open_ = "helper" if helps else "left" if decided and not offered else "choose"
         rows.append(
             {
                 "at": at,
@@ -100,8 +101,10 @@ def _event_names(upload: Upload, block: Block, match: Match) -> list[dict[str, A
     if "event" not in match.columns:
         return []
     chosen = upload.mapping.get("events", {})
-    seen = block.frame[f"c{match.columns['event']}"].str.strip_chars().value_counts(sort=True)
-    names = dict.fromkeys([*upload.preview.get("unknown_events", {}), *chosen, *seen.to_series(0).to_list()])
+    # A recognised export has words of its own, which it explains itself.
+    own = match.layout != GENERIC
+    seen = block.frame[f"c{match.columns['event']}"].str.strip_chars().value_counts(sort=True).to_series(0).to_list()
+    names = dict.fromkeys([*upload.preview.get("unknown_events", {}), *chosen, *([] if own else seen)])
     rows = [
         {"name": name, "kind": chosen.get(name, KNOWN_EVENTS.get(plain(name), "")).replace("skip", "")}
         for name in names

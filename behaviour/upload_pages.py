@@ -115,14 +115,17 @@ def check_context(upload: Upload) -> dict[str, Any]:
 def run_context(upload: Upload) -> dict[str, Any]:
     """Return progress: rows, share, pace and the time that is left; and what follows."""
     whole = upload.preview.get("rows", 0)
-    share = 100 * upload.rows_read / whole if whole else 0
+    # A block of rows is loaded in parts, each of them committed.
+    n_done = upload.rows_read + upload.checkpoint.get("part_loaded", 0)
+    share = 100 * n_done / whole if whole else 0
     seconds = (((upload.finished_at or now()) - upload.started_at).total_seconds()) if upload.started_at else 0
-    pace = upload.rows_read / seconds if seconds > 1 else 0
-    left = (whole - upload.rows_read) / pace if pace and whole else None
+    pace = n_done / seconds if seconds > 1 else 0
+    left = (whole - n_done) / pace if pace and whole else None
     return {
         "upload": upload,
         "running": upload.state in (State.QUEUED, State.IMPORTING),
         "whole": whole,
+        "n_done": n_done,
         "share": min(share, 100),
         "pace": round(pace),
         "seconds_left": None if left is None else max(1, round(left)),

@@ -141,7 +141,21 @@ LOOKS = {
     "shoppers": _("This looks like a list of shoppers."),
 }
 LAYOUTS = {
+    "ga4_events": _("This looks like a Google Analytics 4 export of events."),
+    "google_merchant": _("This looks like a Google Merchant product feed."),
+    "grouplens_ratings": _("This looks like GroupLens ratings."),
+    "klaviyo_profiles": _("This looks like a Klaviyo export of profiles."),
+    "magento_items": _("This looks like a Magento export of ordered items."),
+    "magento_orders": _("This looks like a Magento export of orders."),
+    "mailchimp_audience": _("This looks like a Mailchimp export of an audience."),
     "online_retail": _("This looks like an Online Retail export."),
+    "ratings": _("This looks like ratings."),
+    "shopify_customers": _("This looks like a Shopify export of customers."),
+    "shopify_orders": _("This looks like a Shopify orders export."),
+    "shopify_products": _("This looks like a Shopify export of products."),
+    "woocommerce_customers": _("This looks like a WooCommerce export of customers."),
+    "woocommerce_items": _("This looks like a WooCommerce export of ordered items."),
+    "woocommerce_orders": _("This looks like a WooCommerce orders export."),
 }
 DELIMITER_NAMES = {",": _("comma"), ";": _("semicolon"), "\t": _("tab"), "|": _("vertical line")}
 ENCODING_NAMES = {

@@ -10,11 +10,13 @@ from django.urls import reverse
 
 from behaviour import tables, tasks, upload_views, upload_words
 from behaviour.core import columns as columns_of_files
+from behaviour.core import layouts
 from behaviour.core.encodings import ENCODINGS
 from behaviour.core.shapes import DELIMITERS
 from behaviour.models import Event, Upload
 
 SLICE = Path(__file__).parent.parent / "data" / "online_retail_slice.csv.gz"
+FORMATS = Path(__file__).parent.parent / "data" / "formats"
 pytestmark = pytest.mark.django_db(transaction=True)
 EVENTS = b"user_id,item_id,event,timestamp\n1,A,view,2026-01-01\n1,A,zap,2026-01-01\n"
 
@@ -246,10 +248,22 @@ def test_the_wish_for_a_training_stands_on_the_upload(client_for: Any, admin: An
     assert [upload.mapping["train"] for upload in Upload.objects.order_by("pk")] == [True, False]
 
 
+@pytest.mark.parametrize("path", sorted(FORMATS.iterdir()), ids=lambda path: path.name)
+def test_every_recognised_format_goes_straight_to_the_check(client_for: Any, admin: Any, path: Path) -> None:
+    client = client_for(admin)
+    check = send(client, path.read_bytes(), path.name).url
+    assert check.endswith("/check/")
+    assert client.get(check).status_code == 200
+    page = client.get(check.replace("/check/", "/columns/")).content.decode()
+    assert "This looks like" in page
+
+
 def test_every_code_has_words() -> None:
     assert set(upload_words.LOOKS) == set(columns_of_files.KINDS)
     fields = {name for names in columns_of_files.FIELDS.values() for name in names}
     assert fields | set(columns_of_files.RETAIL_COLUMNS) <= set(upload_words.FIELD_NAMES)
+    assert set(upload_words.LAYOUTS) == {columns_of_files.ONLINE_RETAIL, *layouts.BY_NAME}
+    assert {name for layout in layouts.BY_NAME.values() for name in layout.fields} <= set(upload_words.FIELD_NAMES)
     assert set(upload_words.DELIMITER_NAMES) == set(DELIMITERS)
     assert set(ENCODINGS) <= set(upload_words.ENCODING_NAMES)
     assert set(upload_words.FIXES) <= set(upload_words.FINDINGS)
