@@ -82,9 +82,11 @@ def lean_memory() -> Iterator[None]:
     with connection.cursor() as cursor:
         before = cursor.execute("PRAGMA mmap_size").fetchone()
         cursor.execute("PRAGMA mmap_size=0")
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute(f"PRAGMA mmap_size={int(before[0]) if before else 0}")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA mmap_size={int(before[0]) if before else 0}")
 
 
 def fetch(sql: str, texts: pl.Series) -> list[tuple[Any, ...]]:

@@ -2,6 +2,8 @@
 
 import errno
 import logging
+import os
+import socket
 import time
 import uuid
 from collections import Counter
@@ -52,15 +54,13 @@ def import_upload(upload_id: int) -> Upload:
 
     One import runs at a time; an upload that must wait stays queued, and the sweep begins it later.
     """
-    run = uuid.uuid4().hex
+    run = f"{socket.gethostname()} {os.getpid()} {uuid.uuid4().hex}"
     if _claim(upload_id, run):
         try:
             with bulk.lean_memory():
                 _patiently(upload_id, run)
         except _TakenOver:
             logger.info("Upload %s was stopped or taken over", upload_id)
-            # The block at hand may have made shoppers and products after the removal looked for them.
-            remove_rows(upload_id)
         except TableError as error:
             _fail(upload_id, problem_text(error))
         except FileNotFoundError:
@@ -69,6 +69,8 @@ def import_upload(upload_id: int) -> Upload:
             if not _is_full(error):
                 raise
             _fail(upload_id, _("There is no space left on the disk. Free some, then go on with the import."))
+        # If it was stopped: the block at hand may have written after the removal looked.
+        remove_rows(upload_id)
     return Upload.objects.get(pk=upload_id)
 
 
@@ -127,8 +129,25 @@ def _claim(upload_id: int, run: str) -> bool:
 
 def works(upload: Upload, moment: datetime) -> bool:
     """Say whether a run imports this upload, or takes its rows out, right now."""
-    at_work = upload.state == State.IMPORTING or (upload.hidden and upload.state in (State.CANCELLED, State.UNDONE))
-    return at_work and upload.heartbeat_at is not None and upload.heartbeat_at > moment - DEAD_AFTER
+    if upload.heartbeat_at is None or upload.heartbeat_at < moment - DEAD_AFTER:
+        return False
+    if upload.state == State.IMPORTING:
+        return not _ended(upload.checkpoint.get("run", ""))
+    return upload.hidden and upload.state in (State.CANCELLED, State.UNDONE)
+
+
+def _ended(run: str) -> bool:
+    """Say whether the process of a run is certainly gone: that can be told on the machine where it ran."""
+    host, pid, *_rest = [*run.split(" "), "", ""]
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def loader_for(upload: Upload, kind: str) -> Loader:
@@ -147,6 +166,9 @@ def _run(upload: Upload, run: str) -> None:
             loader.observe(cleaned)
             if cleaned.block.end > upload.checkpoint.get("rows", 0):
                 _load_block(upload, run, loader, cleaned, rejects=rejects)
+            else:
+                # Reading again what is loaded takes its time: who looks sees that somebody is at work.
+                _own(upload, run, checkpoint=upload.checkpoint)
     loader.finish()
     _complete(upload, run)
 

@@ -15,9 +15,9 @@ from behaviour.people_loading import ShopperLoader
 
 BATCH = 5000
 # Rows of one transaction on PostgreSQL: a block. SQLite has one writer, for which everybody else waits: its parts grow
-# and shrink with the time that they take.
+# and shrink with the time that they take. Small ones write the pages of the indexes again and again.
 WHOLE = 1_000_000
-SMALLEST, LARGEST, PART_SECONDS = 2_000, 40_000, 0.12
+SMALLEST, LARGEST, PART_SECONDS = 10_000, 40_000, 0.2
 KNOWN = {
     "sqlite": "SELECT dedupe_key FROM behaviour_event WHERE dedupe_key IN {many}",
     "postgresql": "SELECT encode(uuid_send(dedupe_key), 'hex') FROM behaviour_event"
@@ -36,7 +36,7 @@ class EventLoader:
     def __init__(self, upload: Upload) -> None:
         self._upload = upload
         self._turn = -1
-        self._size = WHOLE if connection.vendor == "postgresql" else 4 * SMALLEST
+        self._size = WHOLE if connection.vendor == "postgresql" else SMALLEST
         self._shoppers, self._products = new_shoppers(upload), new_products(upload)
         self._people = ShopperLoader(upload)
         self._said: dict[str, list[pl.DataFrame]] = {"name": [], "each": [], "country": []}

@@ -87,6 +87,7 @@ def remove_rows(upload_id: int) -> dict[str, Any]:
     upload = Upload.objects.get(pk=upload_id)
     if upload.state not in (State.CANCELLED, State.UNDONE):
         return {}
+    drop_rejects(upload)
     removed: dict[str, Any] = {
         "events_removed": _remove_events(upload),
         "permissions_removed": _undo_permissions(upload),

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from behaviour import shaping, tables
 from behaviour.core.columns import EVENT_NAMES, KINDS, Match
 from behaviour.core.parsing import TableError
-from behaviour.importing import DEAD_AFTER, MOST_TRIES
+from behaviour.importing import DEAD_AFTER, MOST_TRIES, works
 from behaviour.models import Upload
 from behaviour.rejects import drop_rejects
 from behaviour.removal import cancel_upload
@@ -155,6 +155,16 @@ def resume_upload(upload: Upload, by: Any = None) -> Upload:
     return upload
 
 
+def begun_before(upload: Upload) -> Upload | None:
+    """Return an import of the same file that was interrupted, ready to go on; None where there is none."""
+    same = Upload.objects.filter(sha256=upload.sha256, size=upload.size, demo=False).exclude(pk=upload.pk)
+    for one in same.filter(state__in=[State.QUEUED, State.IMPORTING, State.FAILED]):
+        asked_alike = one.mapping.get("kind", "auto") == upload.mapping.get("kind", "auto")
+        if asked_alike and not works(one, now()) and tables.stored_file(one).exists():
+            return resume_upload(one) if one.state == State.FAILED else one
+    return None
+
+
 def _only(upload: Upload, *states: str) -> None:
     if upload.state not in states:
         raise StateError(
@@ -169,7 +179,8 @@ def sweep_uploads() -> list[int]:
     waiting = Q(state=State.QUEUED) & (Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lt=moment - DEAD_AFTER))
     again = []
     for upload in Upload.objects.filter(dead | waiting, demo=False):
-        tries = upload.checkpoint.get("tries", 0) + 1
+        # Who waits for another import has not failed; a run that died has.
+        tries = upload.checkpoint.get("tries", 0) + (upload.state == State.IMPORTING)
         if tries > MOST_TRIES:
             _give_up(upload)
             continue

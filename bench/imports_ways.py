@@ -109,11 +109,12 @@ def _right(row: dict[str, str]) -> bool:
 
 
 def _create(batch: list[dict[str, str]], ids: dict[Any, dict[str, int]]) -> None:
-    for model, name, field in ((Shopper, "user_id", "external_id"), (Product, "item_id", "sku")):
-        known = ids[model]
+    fields: tuple[tuple[Any, str, str], ...] = ((Shopper, "user_id", "external_id"), (Product, "item_id", "sku"))
+    for model, name, field in fields:
+        known, table = ids[model], model.everything
         missing = {row[name] for row in batch} - known.keys()
-        model.everything.bulk_create((model(**{field: one}) for one in missing), ignore_conflicts=True)
-        known.update(model.everything.filter(**{f"{field}__in": missing}).values_list(field, "pk"))
+        table.bulk_create((model(**{field: one}) for one in missing), ignore_conflicts=True)
+        known.update(table.filter(**{f"{field}__in": missing}).values_list(field, "pk"))
     Event.everything.bulk_create(
         (
             Event(
