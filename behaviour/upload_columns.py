@@ -20,6 +20,7 @@ from behaviour.models import Upload, masked
 from behaviour.upload_forms import column_choices, event_choices, tag_of
 from behaviour.upload_words import (
     ANSWERS,
+    DATE_NAMES,
     DELIMITER_NAMES,
     ENCODING_NAMES,
     FIELD_NAMES,
@@ -84,6 +85,7 @@ def _columns(upload: Upload, block: Block, header: list[str], match: Match) -> l
                 "suggested": offered,
                 "suggested_label": str(FIELD_NAMES[offered]) if offered else "",
                 "tag": tag_of(field, match.kind) if field else "",
+                "n_formats": len(upload.mapping.get("seen", {}).get("dates", [])) if field == "timestamp" else 0,
                 "sure": ("likely" if field in doubtful else "sure") if field else open_,
             }
         )
@@ -151,6 +153,23 @@ def _dated(sample: str, *, day_first: bool) -> str:
         return date_format(date(year if year > 99 else 2000 + year, month, day), "j F Y")
     except ValueError:
         return _("no date")
+
+
+def reading_rows(upload: Upload) -> list[tuple[str, str]]:
+    """Return how the file is read, for who did not have to look at its columns."""
+    shape, seen, said = (upload.mapping.get(name, {}) for name in ("shape", "seen", "answers"))
+    rows = []
+    if shape.get("form", "csv") == "csv":
+        rows.append((_("Encoding"), str(ENCODING_NAMES.get(shape.get("encoding", ""), shape.get("encoding", "")))))
+        rows.append((_("Separator"), str(DELIMITER_NAMES.get(shape.get("delimiter", ""), ""))))
+    order = said.get("date_order") or seen.get("date_order", "")
+    dates = [str(DATE_NAMES.get(name, name)) for name in seen.get("dates", [])][:3]
+    rows.append((_("Dates"), ", ".join([*dates, answer_text(order).lower()] if order else dates)))
+    mark = said.get("decimal") or seen.get("decimal", "")
+    rows.append((_("Decimal mark"), {".": _("point"), ",": _("comma")}.get(mark, "")))
+    zone = _("as written in the file") if seen.get("zone_written") else upload.mapping.get("zone", "")
+    rows.append((_("Times are"), zone if dates else ""))
+    return [(label, text) for label, text in rows if text]
 
 
 def _reading_choices(upload: Upload) -> dict[str, Any]:

@@ -191,6 +191,7 @@ def import_check(request: UserRequest, uuid: str) -> HttpResponse:
     context = {"nav": "data", "upload": upload, "steps": upload_pages.steps(upload, "check")}
     checked = upload.state == State.CHECKED
     context |= upload_pages.check_context(upload) if checked else upload_pages.checking_context(upload)
+    context |= {"looks": upload_columns.looks_text(upload), "reading": upload_columns.reading_rows(upload)}
     if request.headers.get("HX-Request") and checked:
         # The waiting part asks; the page is loaded anew once the check is done.
         return HttpResponse(headers={"HX-Refresh": "true"})

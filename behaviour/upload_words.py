@@ -157,6 +157,13 @@ LAYOUTS = {
     "woocommerce_items": _("This looks like a WooCommerce export of ordered items."),
     "woocommerce_orders": _("This looks like a WooCommerce orders export."),
 }
+# Formats of dates whose name is a sentence; the others show themselves: YYYY-MM-DD.
+DATE_NAMES = {
+    "seconds since 1970": _("seconds since 1970"),
+    "milliseconds since 1970": _("milliseconds since 1970"),
+    "microseconds since 1970": _("microseconds since 1970"),
+    "days since 1900": _("days since 1900"),
+}
 DELIMITER_NAMES = {",": _("comma"), ";": _("semicolon"), "\t": _("tab"), "|": _("vertical line")}
 ENCODING_NAMES = {
     "utf-8": "UTF-8",

@@ -180,6 +180,7 @@ def test_a_match_is_remembered_for_the_same_columns_and_forgotten_when_asked(cli
     assert again.url.endswith("/check/")
     page = client.get(again.url).content.decode()
     assert "The columns are read as those of the last file like this." in page
+    assert "day first" in page
     assert "Import 1 row" in page
     columns = again.url.replace("/check/", "/columns/")
     assert "Forget this match" in client.get(columns).content.decode()
