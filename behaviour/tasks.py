@@ -2,9 +2,12 @@
 
 from celery import shared_task
 
-from behaviour import checking, demo, importing, removal, uploads
+from behaviour import checking, demo, importing, pictures, removal, uploads
 from behaviour.models import Upload
 from mailai.accounts.models import User
+
+# Less than the time between two turns (settings.CELERY_BEAT_SCHEDULE): the worker has other things to do.
+PICTURE_SECONDS = 120
 
 
 @shared_task
@@ -42,3 +45,9 @@ def sweep_uploads() -> None:
         check_upload.delay(upload_id)
     for upload_id in removal.left_behind().values_list("pk", flat=True):
         remove_rows.delay(upload_id)
+
+
+@shared_task
+def check_pictures() -> None:
+    """Look at the pictures whose turn it is for a while; the next turn goes on."""
+    pictures.check_pictures(seconds=PICTURE_SECONDS)
