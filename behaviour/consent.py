@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Case, CharField, Count, Exists, OuterRef, QuerySet, Value, When
 
+from behaviour.identity import kept_ids
 from behaviour.models import Consent, ConsentState, Identity, Shopper, Suppression
 
 BATCH = 1000
@@ -28,8 +29,10 @@ def _state(
     """Append the statement; the shopper's own column follows only if nothing newer is on record."""
     ids = list(dict.fromkeys(shopper_ids))
     for start in range(0, len(ids), BATCH):
-        batch = ids[start : start + BATCH]
         with transaction.atomic():
+            # Who was merged into another meanwhile said it as that other one.
+            kept = kept_ids(ids[start : start + BATCH])
+            batch = list(dict.fromkeys(kept.get(pk, pk) for pk in ids[start : start + BATCH]))
             newer = set(
                 Consent.objects.filter(shopper_id__in=batch, purpose=purpose, at__gt=at).values_list(
                     "shopper_id", flat=True

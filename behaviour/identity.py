@@ -1,9 +1,10 @@
 """The one room with personal data: stored encrypted, found by blind index, read in batches."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Coalesce
 
 from behaviour.models import Identity, Shopper
 from mailai import crypto
@@ -56,7 +57,7 @@ def _refuse_taken_addresses(rows: list[dict[str, Any]]) -> None:
     taken = Identity.objects.filter(email_index__in=owners).values_list("email_index", "shopper_id")
     if any(owners[index or ""] != shopper_id for index, shopper_id in taken):
         raise InputError(
-            "This email address belongs to another shopper already. Merge the two in the shop, or correct it."
+            "This email address belongs to another shopper already. Merge the two on her page, or correct it."
         )
 
 
@@ -67,6 +68,8 @@ def _fill(identity: Identity, row: dict[str, Any]) -> Identity:
     if identity.email:
         identity.email_index = crypto.blind_index(identity.email)
         identity.email_domain = crypto.normal_email(identity.email).rpartition("@")[2]
+    else:
+        identity.email_index, identity.email_domain = None, ""
     identity.key_id = crypto.newest_key_id()
     return identity
 
@@ -79,6 +82,53 @@ def find_by_email(address: str) -> Shopper | None:
 def identities_of(shopper_ids: Iterable[int]) -> dict[int, Identity]:
     """Return shopper id -> identity in one query; fields are decrypted when they are read."""
     return {row.shopper_id: row for row in Identity.objects.filter(shopper_id__in=list(shopper_ids))}
+
+
+def shopper_ids(names: Iterable[str]) -> dict[str, int]:
+    """Return external id -> shopper id of those that exist; who was merged into another is that other one."""
+    found: dict[str, int] = {}
+    listed = list(dict.fromkeys(names))
+    for start in range(0, len(listed), BATCH):
+        rows = Shopper.everything.filter(external_id__in=listed[start : start + BATCH])
+        found |= dict(rows.values_list("external_id", Coalesce("merged_into_id", "pk")))
+    return found
+
+
+def kept_ids(shopper_ids: Iterable[int]) -> dict[int, int]:
+    """Return id -> id of the person it means today, for those of these ids who were merged into another."""
+    rows = Shopper.everything.filter(pk__in=set(shopper_ids), merged_into__isnull=False)
+    return dict(rows.values_list("pk", "merged_into_id"))
+
+
+def hand_over(moves: Sequence[tuple[int, int, Sequence[str]]]) -> list[list[str]]:
+    """Move fields (giver, taker, fields) that the giver has and the taker lacks, one after the other.
+
+    Returns the fields that went, move by move. A row that holds nothing any more is deleted.
+    """
+    rows = identities_of({pk for giver, taker, _fields in moves for pk in (giver, taker)})
+    given, touched = [], set()
+    for giver, taker, fields in moves:
+        source, target = rows.get(giver), rows.setdefault(taker, Identity(shopper_id=taker))
+        went = [name for name in fields if source and getattr(source, name) and not getattr(target, name)]
+        for name in went:
+            setattr(target, name, getattr(source, name))
+            setattr(source, name, "")
+        touched |= {giver, taker} if went else set()
+        given.append(went)
+    _write_all([_fill(rows[pk], {}) for pk in touched])
+    return given
+
+
+def _write_all(rows: Sequence[Identity]) -> None:
+    """Write rows between which an address moved: nobody has it for a moment, so that it stays unique."""
+    there = [row for row in rows if row.pk]
+    full = {id(row) for row in rows if any(getattr(row, name) for name in Identity.ENCRYPTED)}
+    Identity.objects.filter(pk__in=[row.pk for row in there]).update(email_index=None)
+    Identity.objects.filter(pk__in=[row.pk for row in there if id(row) not in full]).delete()
+    kept = [row for row in there if id(row) in full]
+    if kept:
+        _rewrite(kept)
+    Identity.objects.bulk_create([row for row in rows if not row.pk and id(row) in full])
 
 
 def rotate(batch: int = BATCH) -> int:

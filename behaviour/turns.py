@@ -27,6 +27,11 @@ def remove() -> None:
     Shop.objects.filter(pk=1).update(n_removals=F("n_removals") + 1)
 
 
+def alone() -> None:
+    """Wait, inside a transaction, until nobody writes events or removes; ids that others remember stay true."""
+    _lock("pg_advisory_xact_lock")
+
+
 def _lock(function: str) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

@@ -75,7 +75,8 @@ def _refresh(everybody: bool, now: datetime | None) -> int:
     }
     everybody = everybody or queries.must_rebuild(progress, within.today)
     unchanged = all(getattr(progress, name) == value for name, value in seen.items())
-    if not everybody and unchanged and not queries.published_since(progress).exists():
+    news = queries.published_since(progress).exists() or queries.merged_since(progress).exists()
+    if not everybody and unchanged and not news:
         return 0
     batches: Iterable[Sequence[int]] = (
         queries.shopper_batches() if everybody else queries.in_chunks(queries.changed_shoppers(progress))

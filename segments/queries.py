@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from behaviour import consent
-from behaviour.models import Event, Product, Shop, Shopper, Upload
+from behaviour.models import Event, Merge, Product, Shop, Shopper, Upload
 from mailai.errors import InputError
 from segments import rules
 from segments.models import Profile, ProfileRefresh, Segment, SegmentSize
@@ -86,8 +86,18 @@ def changed_shoppers(progress: ProfileRefresh) -> list[int]:
         if upload.last_event is not None:
             since |= Q(upload=upload, pk__gte=upload.first_event, pk__lte=upload.last_event)
         new |= Q(upload=upload)
-    with_events = set(Event.objects.filter(since).order_by().values_list("shopper_id", flat=True).distinct())
+    # Who gained or lost events by a merge; a joined shopper gets no profile.
+    merged = {pk for pair in merged_since(progress).values_list("kept_id", "joined_id") for pk in pair}
+    with_events = merged | set(Event.objects.filter(since).order_by().values_list("shopper_id", flat=True).distinct())
     return sorted(with_events.union(Shopper.objects.filter(new).values_list("pk", flat=True)))
+
+
+def merged_since(progress: ProfileRefresh) -> QuerySet[Merge]:
+    """Return the merges of shoppers that were made, or undone, since the last refresh read."""
+    if progress.refreshed_at is None:
+        return Merge.objects.none()
+    since = progress.refreshed_at - PUBLISHING
+    return Merge.objects.filter(Q(at__gte=since) | Q(undone_at__gte=since))
 
 
 def published_since(progress: ProfileRefresh) -> QuerySet[Upload]:
