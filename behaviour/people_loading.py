@@ -25,8 +25,9 @@ Row = dict[str, Any]
 class ShopperLoader:
     """Loads shoppers; an empty cell changes nothing, an unchanged row counts as known."""
 
-    def __init__(self, upload: Upload) -> None:
-        self._upload = upload
+    def __init__(self, upload: Upload, *, proof: str = "", source: str = "upload") -> None:
+        self._upload, self._source = upload, source
+        self._proof = proof or proof_of(upload)
         self._names = new_shoppers(upload)
         self.n_withdrawals_kept = 0
 
@@ -122,7 +123,7 @@ class ShopperLoader:
                 self.n_withdrawals_kept += 1
                 continue
             at = row["consent_at"] or self._upload.created_at
-            groups[row["consent"], row["consent_source"] or "upload", at].append(pk)
+            groups[row["consent"], row["consent_source"] or self._source, at].append(pk)
         statements = set(
             Consent.objects.filter(shopper_id__in=rows, purpose=Consent.Purpose.MARKETING).values_list(
                 "shopper_id", "state", "at"
@@ -133,7 +134,7 @@ class ShopperLoader:
             state = ConsentState.GIVEN if yes else ConsentState.WITHDRAWN
             new = [pk for pk in pks if (pk, state, at) not in statements]
             act = consent.give if yes else consent.withdraw
-            act(new, Consent.Purpose.MARKETING, source=source, at=at, proof=proof_of(self._upload))
+            act(new, Consent.Purpose.MARKETING, source=source, at=at, proof=self._proof)
             said.update(new)
         return said
 

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from behaviour import demo_views, shop_views, upload_run_views, upload_views
+from behaviour import api, api_docs, demo_views, shop_views, upload_run_views, upload_views
 
 app_name = "behaviour"
 urlpatterns = [
@@ -22,6 +22,19 @@ urlpatterns = [
                 path("<uuid:uuid>/resume/", upload_run_views.import_resume, name="import_resume"),
                 path("<uuid:uuid>/undo/", upload_run_views.import_undo, name="import_undo"),
                 path("<uuid:uuid>/cancel/", upload_run_views.import_cancel, name="import_cancel"),
+            ]
+        ),
+    ),
+    path(
+        "api/v1/",
+        include(
+            [
+                path("events", api.events, name="api_events"),
+                path("shoppers", api.shoppers, name="api_shoppers"),
+                path("products", api.products, name="api_products"),
+                path("openapi.json", api_docs.openapi_json, name="api_openapi"),
+                path("mailai.js", api_docs.snippet, name="api_snippet"),
+                path("docs", api_docs.docs, name="api_docs"),
             ]
         ),
     ),

@@ -67,6 +67,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # Programs send batches of events: nothing that only pages need stands before them.
+    "behaviour.api_door.ApiDoor",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -211,6 +213,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(MAILAI_DATA_DIR / "beat.db")
 CELERY_BEAT_SCHEDULE = {
     "heartbeat": {"task": "mailai.tasks.heartbeat", "schedule": 15},
     "sweep-uploads": {"task": "behaviour.tasks.sweep_uploads", "schedule": 15},
+    "check-pictures": {"task": "behaviour.tasks.check_pictures", "schedule": 600},
     "refresh-profiles": {"task": "segments.tasks.refresh_profiles", "schedule": 60},
     "rebuild-profiles": {"task": "segments.tasks.rebuild_profiles", "schedule": 86_400},
     "sweep-training": {"task": "recommender.tasks.sweep_training", "schedule": 20},

@@ -85,6 +85,54 @@ class Invitation(models.Model):
         return self.accepted_at is None and now < self.expires_at
 
 
+class ApiKey(models.Model):
+    """A key for a program. Its secret is a hash here; the key of a page is public anyway and can be read again."""
+
+    class Scope(models.TextChoices):
+        """What a key may do."""
+
+        EVENTS = "events:write", _("Send events")
+        SHOPPERS = "shoppers:write", _("Create and change shoppers")
+        PRODUCTS = "products:write", _("Create and change products")
+        BROWSER = "events:browser", _("Send events from the shop's pages (public site key)")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=8)
+    key_hash = models.CharField(max_length=64, unique=True)
+    site_key = models.CharField(max_length=64, blank=True)
+    scopes = models.JSONField(default=list)
+    # Pages of these addresses may use the site key: ["https://shop.example"].
+    origins = models.JSONField(default=list, blank=True)
+    # Events, shoppers and products in a minute.
+    rate = models.PositiveIntegerField()
+    # How much of the allowance of which minute (since 1970) is taken.
+    minute = models.BigIntegerField(default=0)
+    used = models.BigIntegerField(default=0)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    last_event_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_expired(self) -> bool:
+        """Its time is over."""
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    @property
+    def scope_labels(self) -> list[str]:
+        """What it may do, in words."""
+        return [str(self.Scope(scope).label) for scope in self.scopes]
+
+
 class AuditEntry(models.Model):
     """Who did what to which thing, and why. Append-only; each row carries the hash of the one before."""
 

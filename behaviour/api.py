@@ -1,0 +1,127 @@
+"""What a shop's own programs and pages send: events, shoppers, products."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from behaviour import api_browser, api_people, api_store
+from behaviour.api_door import ApiError, answer
+from behaviour.core import api_events, api_records
+from behaviour.core.api_events import MOST_EVENTS
+from behaviour.models import Shop
+from mailai.accounts import apikeys
+from mailai.accounts.apikeys import Caller
+from mailai.accounts.models import ApiKey
+from mailai.accounts.roles import public
+
+MOST_BYTES = 5_000_000
+BEARER = "Bearer "
+Scope = ApiKey.Scope
+
+
+@public
+@csrf_exempt
+def events(request: HttpRequest) -> HttpResponse:
+    """Store a batch of events; each once, however often it is sent."""
+    if request.method == "OPTIONS":
+        return api_browser.preflight(request)
+    _only(request, "POST")
+    caller = api_browser.caller(request) or _caller(request, Scope.EVENTS)
+    browser = Scope.BROWSER in caller.scopes
+    body = _body(request)
+    good, refused = _read(lambda: api_events.read(body))
+    _few(len(good) + len(refused))
+    good, senseless = api_events.judge(good, datetime.now(UTC), nul=_has_nul(body), browser=browser)
+    refused += senseless
+    if browser:
+        api_browser.limit(request, good)
+    _within_rate(caller, len(good) + len(refused))
+    response = answer(_stored(caller, good, refused))
+    return api_browser.allow(request, response) if browser else response
+
+
+def _stored(caller: Caller, good: list[api_events.Event], refused: list[api_events.Refusal]) -> dict[str, Any]:
+    n_new = 0
+    if good:
+        with api_store.one_writer():
+            name_of = api_people.names(good)
+            currency = Shop.current().currency if any(event.currency for event in good) else ""
+            n_new = api_store.store(api_events.rows(good, name_of, currency))
+            apikeys.note_event(caller)
+    refused.sort(key=lambda one: one.index)
+    return {"accepted": n_new, "duplicates": len(good) - n_new, "refused": refused}
+
+
+@public
+@csrf_exempt
+def shoppers(request: HttpRequest) -> HttpResponse:
+    """Make or change shoppers; a field that is left out stays as it is."""
+    return _upsert(request, Scope.SHOPPERS, api_records.read_shoppers, api_people.save_shoppers)
+
+
+@public
+@csrf_exempt
+def products(request: HttpRequest) -> HttpResponse:
+    """Make or change products; a field that is left out stays as it is."""
+    return _upsert(request, Scope.PRODUCTS, api_records.read_products, api_people.save_products)
+
+
+def _upsert(request: HttpRequest, scope: str, read: Callable[..., Any], save: Callable[..., Any]) -> HttpResponse:
+    _only(request, "POST", "PUT")
+    caller = _caller(request, scope)
+    body = _body(request)
+    good, refused = _read(lambda: read(body, nul=_has_nul(body)))
+    _few(len(good) + len(refused))
+    _within_rate(caller, len(good) + len(refused))
+    with api_store.one_writer():
+        n_changed, more = save(good, caller.prefix)
+    refused = sorted([*refused, *more], key=lambda one: one.index)
+    return answer({"changed": n_changed, "unchanged": len(good) - len(more) - n_changed, "refused": refused})
+
+
+def _only(request: HttpRequest, *methods: str) -> None:
+    if request.method not in methods:
+        raise ApiError(405, "wrong_method", f"Use {' or '.join(methods)}.", Allow=", ".join(methods))
+
+
+def _caller(request: HttpRequest, scope: str) -> Caller:
+    given = request.headers.get("Authorization", "")
+    caller = apikeys.caller_of(given[len(BEARER) :].strip()) if given.startswith(BEARER) else None
+    if caller is None:
+        reason = "Send `Authorization: Bearer …` with a key that is neither revoked nor expired."
+        raise ApiError(401, "no_key", reason, WWW_Authenticate="Bearer")
+    if scope not in caller.scopes:
+        raise ApiError(403, "wrong_scope", f"This key lacks the scope {scope}. Make one that has it.")
+    return caller
+
+
+def _body(request: HttpRequest) -> bytes:
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
+        raise ApiError(413, "too_large", "A request may have 5 MB. Send smaller batches.")
+    return request.body
+
+
+def _has_nul(body: bytes) -> bool:
+    return b"\\u0000" in body
+
+
+def _read(read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ApiError(422, "unreadable", f"The body can't be read, nothing was stored: {error}.") from None
+
+
+def _few(n: int) -> None:
+    if n > MOST_EVENTS:
+        raise ApiError(413, "too_many", f"A request may hold {MOST_EVENTS} entries; this one holds {n}.")
+
+
+def _within_rate(caller: Caller, n: int) -> None:
+    if wait := apikeys.wait_seconds(caller, max(n, 1)):
+        reason = f"This key may send {caller.rate} entries a minute. Nothing was stored; try again in {wait} s."
+        raise ApiError(429, "too_fast", reason, Retry_After=str(wait))

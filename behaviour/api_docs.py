@@ -1,0 +1,64 @@
+"""What programmers read about the API, and the script that pages of the shop load."""
+
+import json
+from functools import lru_cache
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from behaviour.api import MOST_BYTES
+from behaviour.api_door import answer
+from behaviour.core import api_schema
+from behaviour.core.api_events import MOST_EVENTS, SENTENCES
+from mailai.accounts.roles import public
+
+SNIPPET_SECONDS = 3600
+
+
+@public
+def openapi_json(request: HttpRequest) -> HttpResponse:
+    """Return the description for programs."""
+    return answer(api_schema.openapi() | {"servers": [{"url": settings.MAILAI_PUBLIC_URL}]})
+
+
+@public
+def docs(request: HttpRequest) -> HttpResponse:
+    """Show the description to people."""
+    operations = [
+        {
+            "what": what,
+            "methods": "POST" if what == "events" else "POST, PUT",
+            "path": f"/api/v1/{what}",
+            "scope": api_schema.SCOPES[what],
+            "fields": api_schema.fields(what),
+            "example": json.dumps(api_schema.EXAMPLES[what], indent=2),
+        }
+        for what in api_schema.RECORDS
+    ]
+    context = {
+        "frame": "base.html" if request.user.is_authenticated else "bare.html",
+        "nav": "admin",
+        "operations": operations,
+        "errors": api_schema.ERRORS,
+        "codes": sorted(SENTENCES.items()),
+        "address": settings.MAILAI_PUBLIC_URL,
+        "most": MOST_EVENTS,
+        "megabytes": MOST_BYTES // 1_000_000,
+    }
+    return render(request, "behaviour/api_docs.html", context)
+
+
+@public
+def snippet(request: HttpRequest) -> HttpResponse:
+    """Return the script that pages of the shop load; the same for everybody."""
+    response = HttpResponse(_script(), content_type="text/javascript; charset=utf-8")
+    response["Cache-Control"] = f"public, max-age={SNIPPET_SECONDS}"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+@lru_cache(maxsize=1)
+def _script() -> bytes:
+    return (settings.BASE_DIR / "static" / "js" / "mailai-shop.js").read_bytes()

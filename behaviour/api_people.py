@@ -1,0 +1,107 @@
+"""Shoppers and products that a shop's own programs send, and who the shopper of an event is."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import polars as pl
+from django.db import IntegrityError, transaction
+from django.utils.timezone import now
+
+from behaviour import api_store
+from behaviour.core.api_events import ADDRESS, VISITOR, Event, Refusal, refusal
+from behaviour.core.api_records import ProductRecord, ShopperRecord
+from behaviour.core.cleaning import Cleaned
+from behaviour.core.parsing import Block
+from behaviour.models import Upload
+from behaviour.people_loading import ShopperLoader
+from behaviour.product_loading import ProductLoader
+from behaviour.pseudonyms import names_of
+
+PEOPLE = {
+    "row": pl.Int64, "user_id": pl.String, "email": pl.String, "first_name": pl.String, "last_name": pl.String,
+    "phone": pl.String, "country": pl.String, "locale": pl.String, "consent": pl.Boolean,
+    "consent_at": pl.Datetime("us", "UTC"), "consent_source": pl.String, "suppressed": pl.String,
+}  # fmt: skip
+PRODUCTS = {
+    "item_id": pl.String, "name": pl.String, "category": pl.String, "currency": pl.String, "url": pl.String,
+    "image": pl.String, "attributes": pl.String, "cents": pl.Int64, "stock": pl.Int64, "active": pl.Boolean,
+}  # fmt: skip
+
+
+def names(events: Sequence[Event]) -> Callable[[Event], str]:
+    """Return what tells a shopper's name in the shop; people named by address are stored first."""
+    if not any(event.email or "@" in event.user_id for event in events):
+        return lambda event: event.user_id.strip() or VISITOR + event.visitor_id
+    people = {pair: None for event in events if (pair := _who(event.user_id, event.email))[1]}
+    rows = [_person(place, ShopperRecord(user_id=user, email=email)) for place, (user, email) in enumerate(people)]
+    ShopperLoader(Upload()).load_people(pl.DataFrame(rows, schema=PEOPLE, orient="row"))
+    found = names_of(email for user, email in people if not user)
+
+    def name_of(event: Event) -> str:
+        user, email = _who(event.user_id, event.email)
+        return user or found.get(email) or VISITOR + event.visitor_id
+
+    return name_of
+
+
+def _who(user_id: str, email: str) -> tuple[str, str]:
+    """Return id and address; an address that stands where an id belongs is an address."""
+    user, address = user_id.strip(), email.strip().lower()
+    if "@" in user and ADDRESS.match(user):
+        return "", address or user.lower()
+    return user, address
+
+
+def save_shoppers(records: Sequence[tuple[int, ShopperRecord]], prefix: str) -> tuple[int, list[Refusal]]:
+    """Make or change shoppers; return how many changed, and whose address belongs to somebody else."""
+    rows = [_person(index, record) for index, record in records]
+    frame = pl.DataFrame(rows, schema=PEOPLE, orient="row")
+    loader = ShopperLoader(Upload(), proof=f"API key {prefix}", source="api")
+    taken = dict(loader.taken(frame))
+    frame = frame.filter(~pl.col("row").is_in(list(taken)))
+    ids = [name for name in frame["user_id"].unique() if name]
+    n_changed = _saved(lambda: loader.write(frame), ids, [])
+    return n_changed, [refusal(index, "email_taken") for index in taken]
+
+
+def _person(row: int, record: ShopperRecord) -> tuple[Any, ...]:
+    user, email = _who(record.user_id, record.email)
+    given = None if record.consent is None else record.consent == "given"
+    at = record.consent_at or now()
+    return (
+        row, user, email, record.first_name, record.last_name, record.phone, record.country, record.locale, given,
+        at if given is not None else None, record.consent_source, "",
+    )  # fmt: skip
+
+
+def save_products(records: Sequence[tuple[int, ProductRecord]], _prefix: str) -> tuple[int, list[Refusal]]:
+    """Make or change products; of one that stands twice in the batch the last counts."""
+    rows = {record.item_id.strip(): _product(record) for _index, record in records}
+    frame = pl.DataFrame(list(rows.values()), schema=PRODUCTS, orient="row").sort("item_id")
+    loader = ProductLoader(Upload())
+    return _saved(lambda: sum(loader.write(part) for part in _parts(loader, frame)), [], list(rows)), []
+
+
+def _parts(loader: ProductLoader, frame: pl.DataFrame) -> list[pl.DataFrame]:
+    return [part for part, _last in loader.parts(Cleaned(frame, [], Block(pl.DataFrame())), "")]
+
+
+def _product(record: ProductRecord) -> tuple[Any, ...]:
+    cents = None if record.price is None else round(record.price * 100)
+    attributes = msgspec.json.encode(record.attributes).decode() if record.attributes else ""
+    return (
+        record.item_id.strip(), record.name, record.category, record.currency, record.url, record.image, attributes,
+        cents, record.stock, record.active,
+    )  # fmt: skip
+
+
+def _saved(write: Callable[[], int], names: Sequence[str], items: Sequence[str]) -> int:
+    """Write in one transaction; once more if somebody else made one of the rows at this moment."""
+    try:
+        with transaction.atomic():
+            api_store.publish(names, items)
+            return write()
+    except IntegrityError:
+        with transaction.atomic():
+            return write()
