@@ -6,8 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from django.db import transaction
+
+from behaviour import turns
 from behaviour.core.keys import content_key
-from behaviour.models import Event
+from behaviour.models import Event, Shopper, Upload
 
 BATCH = 1000
 
@@ -38,25 +41,44 @@ class EventRow:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What became of the rows; loaded + duplicates = rows handed in."""
+    """What became of the rows; loaded + duplicates + orphans = rows handed in.
+
+    orphans : rows of shoppers who are no longer there.
+    """
 
     loaded: int
     duplicates: int
+    orphans: int = 0
 
 
 def record_events(rows: Sequence[EventRow]) -> Recorded:
     """Record events in batches; one that is there already is passed over.
 
-    Costs two statements for a thousand events. The unique key is the net under two callers at the same moment.
+    Costs a handful of statements for a thousand events. The unique key is the net under two callers at the same moment.
     """
-    loaded = 0
+    loaded = orphans = 0
     for start in range(0, len(rows), BATCH):
-        batch = {row.dedupe_key(): row for row in rows[start : start + BATCH]}
-        known = set(Event.objects.filter(dedupe_key__in=batch).values_list("dedupe_key", flat=True))
-        fresh = [_event(key, row) for key, row in batch.items() if key not in known]
-        Event.objects.bulk_create(fresh, ignore_conflicts=True)
-        loaded += len(fresh)
-    return Recorded(loaded, len(rows) - loaded)
+        batch = rows[start : start + BATCH]
+        with transaction.atomic():
+            turns.write_events()
+            there = set(
+                Shopper.everything.filter(pk__in={row.shopper_id for row in batch}).values_list("pk", flat=True)
+            )
+            living = [row for row in batch if row.shopper_id in there]
+            loaded += _insert({row.dedupe_key(): row for row in living})
+        orphans += len(batch) - len(living)
+    return Recorded(loaded, len(rows) - loaded - orphans, orphans)
+
+
+def _insert(batch: dict[UUID, EventRow]) -> int:
+    """Insert what is new; what only an unfinished upload brought is new, or it would vanish with that upload."""
+    if unfinished := list(Upload.hidden_ids()):
+        rows = Event.everything.filter(dedupe_key__in=batch, upload__in=unfinished)
+        rows._raw_delete(rows.db)  # type: ignore[attr-defined]
+    known = set(Event.everything.filter(dedupe_key__in=batch).values_list("dedupe_key", flat=True))
+    fresh = [_event(key, row) for key, row in batch.items() if key not in known]
+    Event.everything.bulk_create(fresh, ignore_conflicts=True)
+    return len(fresh)
 
 
 def _event(key: UUID, row: EventRow) -> Event:

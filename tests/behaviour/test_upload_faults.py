@@ -9,9 +9,12 @@ from django.utils.timezone import now
 
 from behaviour import checking, removal, tables, tasks, uploads
 from behaviour.core import packing
-from behaviour.models import Event, Shopper, Upload
+from behaviour.models import Event, Product, Shopper, Upload
 from behaviour.rejects import path_of
+from behaviour.services import EventRow, Recorded, record_events
 from mailai.errors import InputError, StateError
+from segments import profiles, rules
+from segments.models import Profile
 from tests.behaviour.test_uploads import imported, received
 
 pytestmark = pytest.mark.django_db
@@ -103,3 +106,51 @@ def test_cancelling_deletes_what_the_check_refused() -> None:
     assert path_of(upload.rejects_file).exists()
     removal.cancel_upload(upload)
     assert list(tables.folder("rejects").iterdir()) == []
+
+
+HALF = "user_id,item_id,event,timestamp,dedupe_key\n1,A,view,2026-01-01,k1\n2,B,view,2026-01-01,k2\n"
+
+
+def half_imported(data: str) -> Upload:
+    """An import that died before its end: its rows are in the tables, and hidden."""
+    upload = imported(data)
+    Upload.objects.filter(pk=upload.pk).update(state=Upload.State.FAILED, hidden=True)
+    return upload
+
+
+def test_half_an_import_is_invisible(make_shopper: Any) -> None:
+    half_imported(HALF)
+    for model in (Event, Shopper, Product):
+        assert not model.objects.exists()
+        assert model.everything.exists()
+    profiles.refresh_profiles(everybody=True)
+    assert not Profile.objects.exists()
+    assert not rules.matching({"all": []}).exists(), "a segment of everybody counts nobody"
+    Upload.objects.update(hidden=False, state=Upload.State.DONE)
+    profiles.refresh_profiles()
+    assert rules.matching({"all": []}).count() == Profile.objects.count() == 2
+
+
+def test_an_event_told_again_outlives_the_upload_that_brought_it_first(make_shopper: Any) -> None:
+    shopper = make_shopper()
+    upload = half_imported(HALF)
+    row = EventRow(shopper.pk, Event.Kind.VIEW, now(), key="k1")
+    assert record_events([row, row]) == Recorded(1, 1)
+    removal.cancel_upload(upload)
+    removal.remove_rows(upload.pk)
+    assert Event.everything.get().shopper == shopper
+
+
+def test_an_event_of_a_shopper_who_was_erased_is_passed_over(make_shopper: Any) -> None:
+    row = EventRow(make_shopper().pk, Event.Kind.VIEW, now())
+    Shopper.objects.all().delete()
+    assert record_events([row]) == Recorded(0, 0, 1)
+    assert not Event.everything.exists()
+
+
+def test_who_waits_for_a_long_import_is_not_given_up() -> None:
+    upload = uploads.queue(received(HALF))
+    for _sweep in range(2 * uploads.MOST_TRIES):
+        Upload.objects.update(heartbeat_at=now() - timedelta(minutes=5))
+        assert uploads.sweep_uploads() == [upload.pk]
+    assert Upload.objects.get().state == Upload.State.QUEUED
