@@ -10,7 +10,7 @@ from django.db import transaction
 
 from behaviour import turns
 from behaviour.core.keys import content_key
-from behaviour.models import Event, Shopper, Upload
+from behaviour.models import Event, Shopper
 
 BATCH = 1000
 
@@ -72,10 +72,11 @@ def record_events(rows: Sequence[EventRow]) -> Recorded:
 
 def _insert(batch: dict[UUID, EventRow]) -> int:
     """Insert what is new; what only an unfinished upload brought is new, or it would vanish with that upload."""
-    if unfinished := list(Upload.hidden_ids()):
-        rows = Event.everything.filter(dedupe_key__in=batch, upload__in=unfinished)
+    there = dict(Event.everything.filter(dedupe_key__in=batch).values_list("dedupe_key", "upload__hidden"))
+    if half := [key for key, hidden in there.items() if hidden]:
+        rows = Event.everything.filter(dedupe_key__in=half)
         rows._raw_delete(rows.db)  # type: ignore[attr-defined]
-    known = set(Event.everything.filter(dedupe_key__in=batch).values_list("dedupe_key", flat=True))
+    known = there.keys() - set(half)
     fresh = [_event(key, row) for key, row in batch.items() if key not in known]
     Event.everything.bulk_create(fresh, ignore_conflicts=True)
     return len(fresh)
