@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from django.core.cache import cache
 from django.test import Client
 
 from tests.browser import browser_type_launch_args, visit  # noqa: F401 fixtures of the browser tests
+
+# A busy machine is no fault of the code: examples are judged by what they show, not by how long they take.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
