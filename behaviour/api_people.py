@@ -8,15 +8,16 @@ import polars as pl
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
-from behaviour import api_store
-from behaviour.core.api_events import ADDRESS, VISITOR, Event, Refusal, refusal
+from behaviour import api_store, merging
+from behaviour.core.api_events import ADDRESS, Event, Refusal, refusal
 from behaviour.core.api_records import ProductRecord, ShopperRecord
 from behaviour.core.cleaning import Cleaned
 from behaviour.core.parsing import Block
-from behaviour.models import Upload
+from behaviour.core.people import BY_VISITOR
+from behaviour.models import Shopper, Upload
 from behaviour.people_loading import ShopperLoader
 from behaviour.product_loading import ProductLoader
-from behaviour.pseudonyms import names_of
+from behaviour.pseudonyms import BY_EMAIL, names_of
 
 PEOPLE = {
     "row": pl.Int64, "user_id": pl.String, "email": pl.String, "first_name": pl.String, "last_name": pl.String,
@@ -30,19 +31,39 @@ PRODUCTS = {
 
 
 def names(events: Sequence[Event]) -> Callable[[Event], str]:
-    """Return what tells a shopper's name in the shop; people named by address are stored first."""
-    if not any(event.email or "@" in event.user_id for event in events):
-        return lambda event: event.user_id.strip() or VISITOR + event.visitor_id
+    """Return what tells a shopper's name in the shop; who is named by address is stored first, who met is joined."""
+    if not any(event.email or "@" in event.user_id or (event.user_id and event.visitor_id) for event in events):
+        return lambda event: event.user_id.strip() or BY_VISITOR + event.visitor_id
     people = {pair: None for event in events if (pair := _who(event.user_id, event.email))[1]}
-    rows = [_person(place, ShopperRecord(user_id=user, email=email)) for place, (user, email) in enumerate(people)]
-    ShopperLoader(Upload()).load_people(pl.DataFrame(rows, schema=PEOPLE, orient="row"))
-    found = names_of(email for user, email in people if not user)
+    found = _known_by_address(list(people)) if people else {}
 
     def name_of(event: Event) -> str:
         user, email = _who(event.user_id, event.email)
-        return user or found.get(email) or VISITOR + event.visitor_id
+        return user or found.get(email) or BY_VISITOR + event.visitor_id
 
+    met = {(BY_VISITOR + event.visitor_id, name_of(event)) for event in events if event.visitor_id}
+    _join(sorted((visitor, name) for visitor, name in met if visitor != name))
     return name_of
+
+
+def _known_by_address(people: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Store the addresses of (id, address), and return address -> name in the shop."""
+    before = names_of(email for _user, email in people)
+    _join([(before[email], user) for user, email in people if user and before[email].startswith(BY_EMAIL)])
+    rows = [_person(place, ShopperRecord(user_id=user, email=email)) for place, (user, email) in enumerate(people)]
+    ShopperLoader(Upload()).load_people(pl.DataFrame(rows, schema=PEOPLE, orient="row"))
+    return names_of(email for _user, email in people)
+
+
+def _join(pairs: Sequence[tuple[str, str]]) -> None:
+    """Join names of one person, but those that were joined before: one query where all were."""
+    if not pairs:
+        return
+    rows = Shopper.everything.filter(external_id__in=[name for name, _kept in pairs], merged_into__isnull=False)
+    known = set(rows.values_list("external_id", "merged_into__external_id"))
+    if new := [pair for pair in pairs if pair not in known]:
+        api_store.ids_of({kept for _name, kept in new}, ())
+        merging.join(new)
 
 
 def _who(user_id: str, email: str) -> tuple[str, str]:

@@ -11,10 +11,10 @@ from msgspec import Meta
 
 from behaviour.core.cleaning import EARLIEST, HIGHEST_PRICE, MOST_PIECES, MOST_STARS, NEED_PRODUCT
 from behaviour.core.keys import SEPARATOR, own_keys, timed_keys
+from behaviour.core.people import BY_VISITOR
 from behaviour.core.values import EMAIL
 
 MOST_EVENTS = 1000
-VISITOR = "visitor-"
 NEEDS_PRODUCT = frozenset(NEED_PRODUCT)
 ADDRESS = re.compile(EMAIL)
 # Kinds that a page in a browser may tell; a return, a rating or a sign-up is the shop's own word.
@@ -223,7 +223,7 @@ def _key(event: Event, at: datetime) -> str:
         return own_keys([event.key])[0].hex()
     micros = (at - EPOCH) // SECOND
     rated = event.event == "rating"
-    who = event.user_id.strip() or event.email.strip().lower() or VISITOR + event.visitor_id
+    who = event.user_id.strip() or event.email.strip().lower() or BY_VISITOR + event.visitor_id
     content = SEPARATOR.join(
         (
             who, event.item_id.strip(), event.event, str(micros), event.order_id, str(event.quantity),

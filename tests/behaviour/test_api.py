@@ -110,6 +110,20 @@ def test_a_visitor_has_a_name_of_its_own(send):
     assert Event.objects.get().shopper.external_id == "visitor-c2f1"
 
 
+def test_names_that_meet_in_an_event_are_one_shopper(send):
+    event = {name: value for name, value in VIEW.items() if name != "user_id"}
+    send("events", [event | {"visitor_id": "c2f1"}, event | {"email": "elena@example.com", "item_id": "CUP"}])
+    assert Shopper.objects.count() == 2
+    met = event | {"visitor_id": "c2f1", "email": "elena@example.com", "user_id": "U1", "item_id": "JUG"}
+    for _time in range(2):
+        send("events", [met])
+    assert [shopper.external_id for shopper in Shopper.objects.all()] == ["U1"]
+    assert Shopper.objects.get().events.count() == 3
+    assert Shopper.objects.get().identity.email == "elena@example.com"
+    send("events", [event | {"visitor_id": "c2f1", "item_id": "PAN"}])
+    assert Shopper.objects.get().events.count() == 4
+
+
 def test_events_go_to_whom_a_shopper_was_merged_into(send, make_shopper):
     kept = make_shopper()
     make_shopper(external_id="U1", merged_into=kept)
