@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import polars as pl
+from django.db import transaction
 from django.utils.timezone import now
 
 from behaviour import bulk
@@ -10,6 +11,7 @@ from behaviour.models import Product, Shop, Shopper, Upload, new_pseudonym
 
 # Names kept in memory between blocks (about 60 MB); above it the map starts again.
 MOST_KNOWN = 1_000_000
+BATCH = 5000
 SCHEMA = {"name": pl.String, "id": pl.Int64}
 # Who was merged is found under the name of old.
 FIND = {
@@ -46,7 +48,10 @@ class Names:
         found = find(self._model, missing)
         new = pl.DataFrame({"name": missing}).join(found, on="name", how="anti")["name"].sort()
         if len(new):
-            self._make(new)
+            for part in new.to_frame().iter_slices(BATCH):
+                # Without a transaction around them, SQLite commits each row.
+                with transaction.atomic():
+                    self._make(part["name"])
             found = pl.concat([found, find(self._model, new)])
         self._known = pl.concat([self._known, found])
         return wanted.join(self._known, on="name")
