@@ -13,6 +13,7 @@ from behaviour.core.cleaning import Cleaned, Reading, clean_events
 from behaviour.core.columns import PRODUCTS, SHOPPERS, Match, recognise
 from behaviour.core.masterdata import clean_products, clean_shoppers
 from behaviour.core.parsing import Block, Chunk, Shape
+from behaviour.core.rules import Found
 from behaviour.models import Shop, Upload
 
 # A block ends after SIZE records, but keeps the lines of an order together up to MOST.
@@ -96,6 +97,10 @@ def reading_of(upload: Upload) -> Reading:
         events=written.get("events", {}),
         currency=written.get("currency") or Shop.current().currency,
         decimal=written.get("decimal", ""),
+        rules=upload.cleaning.get("rules", {}),
+        fill=upload.cleaning.get("fill", {}),
+        non_products=tuple(upload.cleaning.get("non_products", ())),
+        found=Found.of(upload.cleaning.get("found", {})),
     )
 
 

@@ -52,6 +52,18 @@ REASONS = {
     "email_invalid": (_("The email address is not valid"), _("Correct the address, such as elena@mail.example.")),
     "email_taken": (_("The email address belongs to another shopper"), _("Merge the two in the shop, or correct it.")),
     "name_too_long": (_("A name is too long"), _("Use at most 150 characters.")),
+    "outlier": (
+        _("Price or quantity is far above the product's usual"),
+        _("Correct it, or switch this rule off for the file."),
+    ),
+    "robot": (
+        _("A machine, not a shopper: hundreds of views a minute or thousands a day"),
+        _("Nothing: machines want nothing. If it was a person, switch this rule off for the file."),
+    ),
+    "test_shopper": (
+        _("A test by somebody of the shop"),
+        _("Nothing. If the person is real, switch this rule off for the file."),
+    ),
     "suppressed_unreadable": (
         _("The reason why the address must not be mailed is unknown"),
         _("Write bounced, complained, unsubscribed or requested."),
@@ -73,9 +85,26 @@ FINDINGS = {
     "repeated_purchases": _("Orders that stand twice in the file"),
     "repeated_refunds": _("Returns that stand twice in the file"),
     "other_currency": _("An amount in another currency than the shop's, left out"),
+    "email_typo": _("An address with a likely typing error"),
+    "email_typo_fixed": _("A typing error in an address, corrected"),
+    "email_role": _("An address of a post, such as info@, not of a person"),
+    "email_disposable": _("An address that its owner forgets after minutes"),
+    "email_reserved": _("An address that only examples use; nobody receives anything there"),
+    "filled_country": _("An empty country, filled in as you allowed"),
+    "filled_price": _("An empty price, filled in as you allowed"),
+    "filled_quantity": _("An empty quantity, filled in as you allowed"),
+    "price_left_out": _("A price below zero or far too large, left out"),
+    "price_outlier": _("A price far above the product's usual"),
+    "quantity_outlier": _("A quantity far above the product's usual"),
+    "refund_netted": _("A return of more than was bought, cut to what was bought"),
+    "refund_with_order": _("Returns beside the order that they take back"),
+    "refund_without_order": _("Returns without their order beside them, kept as written"),
     "withdrawal_kept": _("A permission without a date does not undo a withdrawal"),
 }
-FIXES = ("spaces", "number_tidied", "date_format", "id_decimal", "became_refund", "email_case", "cut")
+FIXES = (
+    "spaces", "number_tidied", "date_format", "id_decimal", "became_refund", "email_case",
+    "cut", "email_typo_fixed", "filled_country", "filled_price", "filled_quantity", "price_left_out", "refund_netted",
+)  # fmt: skip
 PROBLEMS = {
     "empty": _("The file is empty. Export it again and check that it holds rows."),
     "not_text": _("This is not a CSV file. Export your data as CSV or TSV and upload that."),

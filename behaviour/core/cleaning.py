@@ -7,14 +7,18 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from behaviour.core import layouts, people, values
+from behaviour.core import addresses, filling, layouts, people, refunds, values
 from behaviour.core.columns import EVENTS, KNOWN_EVENTS, ONLINE_RETAIL, Match, plain
 from behaviour.core.keys import SEPARATOR, own_keys, timed_keys
 from behaviour.core.parsing import Block, Row
+from behaviour.core.robots import hashed
+from behaviour.core.rules import SOLD, Found, is_no_product, is_on, is_test_shopper
 
 LONGEST_ID, LONGEST_ORDER, LONGEST_NAME, LONGEST_COUNTRY = 120, 80, 300, 60
 MOST_PIECES, HIGHEST_PRICE, MOST_STARS = 1_000_000, 1e8, 100
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+# What the rule about times lets through when a person switched it off.
+ANY_TIME = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 # Files without a clock say only what came before what; one day per position, so that order and weekday spread stay.
 NO_CLOCK_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 NEED_PRODUCT = ("view", "favourite", "cart", "uncart", "purchase", "refund", "rating")
@@ -30,6 +34,27 @@ RETAIL_COUNTRIES = {
 GIVEN = ""
 # Orders of which nothing was sold in the end.
 ORDER_STATES = ("cancelled", "refunded", "test", "unpaid")
+FIXES = (
+    "spaces",
+    "number_tidied",
+    "date_format",
+    "became_refund",
+    "id_decimal",
+    "email_typo_fixed",
+    "filled_price",
+    "filled_quantity",
+    "filled_country",
+)
+# Fix -> the cells that show it, each with the column that holds what became of it.
+SHOWN = {
+    "number_tidied": {"price": "each", "quantity": "quantity", "rating": "stars"},
+    "date_format": {"timestamp": "at"},
+    "became_refund": {"quantity": "quantity"},
+    "id_decimal": {"order_id": "order_id"},
+    "filled_price": {"price": "each"},
+    "filled_quantity": {"quantity": "quantity"},
+    "filled_country": {"country": "country"},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,6 +67,10 @@ class Reading:
     events : name in the file -> kind, decided by a person.
     currency : code of the shop's currency; an amount in another one is left out.
     decimal : "." or ","; whether 1.250 is one or a thousand. "" = ".".
+    rules : rule -> whether it holds, where a person said so (``core.rules``).
+    fill : field -> "mean", "median" or "most_frequent": what an empty cell is taken for.
+    non_products : further product codes or names that are bookkeeping.
+    found : what the whole file told before (``core.scouting``).
     """
 
     zone: str
@@ -50,6 +79,10 @@ class Reading:
     events: Mapping[str, str] = field(default_factory=dict)
     currency: str = ""
     decimal: str = ""
+    rules: Mapping[str, bool] = field(default_factory=dict)
+    fill: Mapping[str, str] = field(default_factory=dict)
+    non_products: tuple[str, ...] = ()
+    found: Found = field(default_factory=Found)
 
 
 @dataclass
@@ -63,6 +96,7 @@ class Cleaned:
     repeated : rows that say again what a row before them said.
     fixed : rows in ``frame`` in which something was put right.
     findings : code -> rows, for fixes and other observations; refusals are counted by the caller from ``refused``.
+    examples : code of a fix -> (line, cell, what it became), one for each.
     """
 
     frame: pl.DataFrame
@@ -72,6 +106,7 @@ class Cleaned:
     fixed: int = 0
     findings: Counter[str] = field(default_factory=Counter)
     people: pl.DataFrame | None = None
+    examples: dict[str, tuple[int, str, str]] = field(default_factory=dict)
 
 
 Rule = tuple[str, pl.Expr]
@@ -108,6 +143,7 @@ def part(frame: pl.DataFrame, block: Block) -> tuple[pl.DataFrame, list[tuple[Ro
 
 def count_fixes(frame: pl.DataFrame, fixes: Sequence[str]) -> tuple[int, Counter[str]]:
     """Return in how many rows something was fixed, and how often each fix was needed."""
+    fixes = [name for name in fixes if name in frame.columns]
     if frame.is_empty() or not fixes:
         return 0, Counter()
     counts = Counter({name: int(frame[name].sum()) for name in fixes if frame[name].sum()})
@@ -120,21 +156,91 @@ def clean_events(block: Block, match: Match, reading: Reading) -> Cleaned:
     The frame has user_id, item_id (text, "" = none), kind, at (UTC), quantity (int), cents (int, the line's total; for
     a rating the stars times 100), order_id, country, name, price, message_id (text) and key (UUID).
     """
-    frame = _typed(people.named(text_frame(block, match, _fields())), match, reading)
-    rules = _retail_rules() if match.layout == ONLINE_RETAIL else _rules(match, reading)
+    retail = match.layout == ONLINE_RETAIL
+    frame = _typed(people.named(_addressed(text_frame(block, match, _fields()), reading)), match, reading)
+    rules = _retail_rules() if retail else [rule for rule in _rules(match, reading) if is_on(rule[0], reading.rules)]
     frame, refused = part(judge(frame, [*rules, *_time_rules(match, reading)]), block)
-    frame = _with_keys(frame, retail=match.layout == ONLINE_RETAIL)
+    frame = _with_keys(_within_limits(frame), retail=retail)
     once = frame.unique("key", keep="first", maintain_order=True)
-    fixed, findings = count_fixes(once, ["spaces", "number_tidied", "date_format", "became_refund", "id_decimal"])
-    if match.layout == ONLINE_RETAIL:
-        findings = _retail_findings(frame, once)
-        fixed = 0
-    elif "timestamp" not in match.columns:
-        findings["no_clock"] = len(once)
-    if n := int(once["other_currency"].sum()):
-        findings["other_currency"] = n
+    repeated = len(frame) - len(once)
+    if retail:
+        return Cleaned(once, refused, block, repeated, 0, _retail_findings(frame, once))
+    once, netted = refunds.net(_filled(once, reading), capped=is_on("refund_netted", reading.rules))
+    fixed, findings = count_fixes(once, FIXES)
     about = people.people_in(once, match)
-    return Cleaned(once, refused, block, len(frame) - len(once), fixed, findings, about)
+    findings += netted + _marks(once, reading) + addresses.marks(about, reading.rules)
+    if "timestamp" not in match.columns:
+        findings["no_clock"] = len(once)
+    return Cleaned(once, refused, block, repeated, fixed, findings, about, _examples(once, block, match))
+
+
+def typed_rows(block: Block, match: Match, reading: Reading) -> pl.DataFrame:
+    """Return rows of behaviour as texts and typed columns (null = unreadable), before anything is judged."""
+    return _typed(people.named(_addressed(text_frame(block, match, _fields()), reading)), match, reading)
+
+
+def _addressed(frame: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    """Correct typing errors in addresses where a person allowed it."""
+    return addresses.mend(frame, allowed=is_on("email_typo_fixed", reading.rules))
+
+
+def _within_limits(frame: pl.DataFrame) -> pl.DataFrame:
+    """Leave out prices beyond all limits, which only come here where a person switched their rule off."""
+    beyond = pl.col("each").is_not_null() & ~pl.col("each").is_between(0, HIGHEST_PRICE)
+    return frame.with_columns(
+        price_left_out=beyond, each=pl.when(~beyond).then(pl.col("each")), quantity_text=pl.col("quantity")
+    )
+
+
+def _filled(frame: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    """Fill empty cells where a person allowed it; the identity of a row stays what the file said."""
+    known = {name: values for name, values in reading.found.filled_with.items() if name in reading.fill and values}
+    if not known:
+        return frame
+    return filling.fill(frame, known, pl.col("kind").is_in(SOLD) & ~pl.col("other_currency"))
+
+
+def _marks(frame: pl.DataFrame, reading: Reading) -> Counter[str]:
+    """Count what is odd and yet goes on."""
+    counts = {
+        "other_currency": int(frame["other_currency"].sum()),
+        "price_left_out": int(frame["price_left_out"].sum()),
+    }
+    if reading.found.usual:
+        far = frame.select(price_outlier=_far("each", 0, reading), quantity_outlier=_far("quantity", 1, reading))
+        counts |= {code: int(far[code].sum()) for code in far.columns if is_on(code, reading.rules)}
+    return Counter({code: n for code, n in counts.items() if n})
+
+
+def _far(name: str, place: int, reading: Reading) -> pl.Expr:
+    """Say whether a number is far above what is usual for the product."""
+    limits = {item: both[place] for item, both in reading.found.usual.items() if both[place] is not None}
+    if not limits:
+        return pl.lit(value=False)
+    limit = pl.col("item_id").replace_strict(list(limits), list(limits.values()), default=None, return_dtype=pl.Float64)
+    return (pl.col("kind").is_in(SOLD) & (pl.col(name) > limit)).fill_null(value=False)
+
+
+def _examples(frame: pl.DataFrame, block: Block, match: Match) -> dict[str, tuple[int, str, str]]:
+    """Return for each fix the first cell in which it was needed, and what became of it."""
+    examples = {}
+    for code, fields in SHOWN.items():
+        if code not in frame.columns or not frame[code].any():
+            continue
+        row = frame.row(int(frame[code].arg_max() or 0), named=True)
+        for name, becomes in fields.items():
+            before = block.frame[f"c{match.columns[name]}"][row["row"]] if name in match.columns else ""
+            after = _shown(row[becomes])
+            if after and before != after and name in match.columns and (before or code.startswith("filled")):
+                examples[code] = (block.frame["line"][row["row"]], before[:60], after[:60])
+                break
+    return examples
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _fields() -> list[str]:
@@ -215,19 +321,31 @@ def _rules(match: Match, reading: Reading) -> list[Rule]:
     rated = pl.col("kind") == "rating"
     return [
         *_id_rules(),
+        ("robot", _is_robot(reading)),
         ("unknown_event", pl.col("kind").is_null() | (pl.col("kind") == "skip")),
         *((f"order_{state}", pl.col("order_state") == state) for state in ORDER_STATES),
+        ("test_shopper", is_test_shopper()),
         # Where the export has no products at all, an order without one still is an order.
         (
             "no_product",
             pl.col("kind").is_in(NEED_PRODUCT) & (pl.col("item_id") == "") & pl.lit("item_id" in match.columns),
         ),
+        ("not_a_product", pl.col("kind").is_in(NEED_PRODUCT) & is_no_product(reading.non_products)),
         ("quantity_unreadable", pl.col("pieces").is_null() | (pl.col("pieces") != pl.col("pieces").round())),
         ("quantity_out_of_range", ~pl.col("pieces").is_between(1, MOST_PIECES)),
         ("price_unreadable", (pl.col("price") != "") & pl.col("each").is_null()),
         ("price_out_of_range", pl.col("each").is_not_null() & ~pl.col("each").is_between(0, HIGHEST_PRICE)),
         ("rating_unreadable", rated & ~pl.col("stars").is_between(0, MOST_STARS).fill_null(value=False)),
+        ("outlier", _far("each", 0, reading) | _far("pieces", 1, reading)),
     ]
+
+
+def _is_robot(reading: Reading) -> pl.Expr:
+    """Say whether a machine did it; what it bought counts all the same."""
+    robots = pl.Series(reading.found.robots, dtype=pl.UInt64)
+    if robots.is_empty():
+        return pl.lit(value=False)
+    return hashed("user_id").is_in(robots.implode()) & ~pl.col("kind").is_in(["purchase", "refund"])
 
 
 def _retail_rules() -> list[Rule]:
@@ -244,10 +362,12 @@ def _retail_rules() -> list[Rule]:
 
 def _time_rules(match: Match, reading: Reading) -> list[Rule]:
     column = "timestamp" if "timestamp" in match.columns else "position"
+    limits = (EARLIEST, reading.now + timedelta(days=1))
+    first, last = limits if is_on("time_out_of_range", reading.rules) else ANY_TIME
     return [
         ("no_time", pl.col(column) == ""),
         ("time_unreadable", pl.col("at").is_null()),
-        ("time_out_of_range", ~pl.col("at").is_between(EARLIEST, reading.now + timedelta(days=1))),
+        ("time_out_of_range", ~pl.col("at").is_between(first, last)),
     ]
 
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from behaviour.core import values
+from behaviour.core import addresses, values
 from behaviour.core.cleaning import (
     HIGHEST_PRICE,
     LONGEST_COUNTRY,
@@ -17,8 +17,9 @@ from behaviour.core.cleaning import (
 )
 from behaviour.core.columns import FIELDS, PRODUCTS, SHOPPERS, Match
 from behaviour.core.parsing import Block
+from behaviour.core.rules import is_on, is_test_shopper
 
-LONGEST_CATEGORY, LONGEST_ADDRESS, LONGEST_EMAIL, LONGEST_PERSON = 200, 500, 254, 150
+LONGEST_CATEGORY, LONGEST_ADDRESS, LONGEST_PERSON = 200, 500, 150
 HIGHEST_STOCK = 2_000_000_000
 WEB_ADDRESS = r"^https?://[^\s<>\"]+$"
 IMAGE = r"^(https?://[^\s<>\"]+|products/[\w./-]+)$"
@@ -83,7 +84,7 @@ def clean_shoppers(block: Block, match: Match, reading: Reading) -> Cleaned:
     The frame has user_id, email, first_name, last_name, phone, country, locale, consent_source (text, "" = not given),
     consent (bool or null) and consent_at (UTC or null).
     """
-    frame = text_frame(block, match, FIELDS[SHOPPERS])
+    frame = addresses.mend(text_frame(block, match, FIELDS[SHOPPERS]), allowed=is_on("email_typo_fixed", reading.rules))
     frame = frame.with_columns(
         said=values.yes_or_no("consent"),
         said_at=values.moment(frame["consent_at"], zone=reading.zone, day_first=reading.day_first),
@@ -94,7 +95,8 @@ def clean_shoppers(block: Block, match: Match, reading: Reading) -> Cleaned:
         pl.col("locale").str.slice(0, 10),
         pl.col("suppressed").replace_strict(SUPPRESSED, default=pl.col("suppressed")),
     )
-    frame, refused = part(judge(frame, _shopper_rules(reading)), block)
+    rules = [rule for rule in _shopper_rules(frame, reading) if is_on(rule[0], reading.rules)]
+    frame, refused = part(judge(frame, rules), block)
     frame = frame.with_columns(
         pl.col("country").str.slice(0, LONGEST_COUNTRY),
         pl.col("consent_source").str.slice(0, 60),
@@ -103,25 +105,23 @@ def clean_shoppers(block: Block, match: Match, reading: Reading) -> Cleaned:
         who=pl.when(pl.col("user_id") != "").then(pl.col("user_id")).otherwise(pl.col("email")),
     )
     once = frame.unique("who", keep="last", maintain_order=True)
-    fixed, findings = count_fixes(once, ["spaces", "email_case"])
+    fixed, findings = count_fixes(once, ["spaces", "email_case", "email_typo_fixed"])
+    findings += addresses.marks(once, reading.rules)
     return Cleaned(once, refused, block, len(frame) - len(once), fixed, findings)
 
 
-def _shopper_rules(reading: Reading) -> list[tuple[str, pl.Expr]]:
+def _shopper_rules(frame: pl.DataFrame, reading: Reading) -> list[tuple[str, pl.Expr]]:
     long_name = pl.any_horizontal(
         pl.col(name).str.len_chars() > LONGEST_PERSON for name in ("first_name", "last_name", "phone")
     )
     return [
         ("no_shopper", (pl.col("user_id") == "") & (pl.col("email") == "")),
         ("id_too_long", pl.col("user_id").str.len_chars() > LONGEST_ID),
-        ("email_invalid", (pl.col("email") != "") & ~_is_address()),
+        ("email_invalid", (pl.col("email") != "") & ~addresses.is_valid(frame["email"])),
+        ("test_shopper", is_test_shopper()),
         ("name_too_long", long_name),
         ("suppressed_unreadable", ~pl.col("suppressed").is_in(["", *REASONS])),
         ("consent_unreadable", (pl.col("consent") != "") & pl.col("said").is_null()),
         ("time_unreadable", (pl.col("consent_at") != "") & pl.col("said_at").is_null()),
         ("time_out_of_range", pl.col("said_at").is_not_null() & (pl.col("said_at") > reading.now)),
     ]
-
-
-def _is_address() -> pl.Expr:
-    return values.is_address("email") & (pl.col("email").str.len_chars() <= LONGEST_EMAIL)

@@ -1,0 +1,126 @@
+"""The rules of cleaning that a person may switch for an upload, and what they judge by."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import polars as pl
+
+EVENTS, ORDERS, PRODUCTS, SHOPPERS = "events", "orders", "products", "shoppers"
+BEHAVIOUR = (EVENTS, ORDERS)
+PEOPLE = (EVENTS, ORDERS, SHOPPERS)
+Action = Literal["refuse", "fix", "mark"]
+# What may be filled in where a cell is empty, and how.
+FILLED = ("price", "quantity", "country")
+WAYS = ("mean", "median", "most_frequent")
+SOLD = ("cart", "purchase", "refund")
+
+# Rows of bookkeeping among the products of an order.
+_NON_PRODUCTS = (
+    "POST POSTAGE DOT SHIPPING SHIP DELIVERY CARRIAGE FREIGHT HANDLING FEE FEES AMAZONFEE BANKCHARGES BANKFEE "
+    "PADS GIFTWRAP GIFTWRAPPING GIFTWRAPFEE SURCHARGE ADJUST ADJUSTMENT MANUAL ROUNDING DISCOUNT VOUCHER COUPON "
+    "DEPOSIT PACKAGING INSURANCE CODFEE 运费 邮费 手续费 包装费"
+)
+NON_PRODUCTS = frozenset(_NON_PRODUCTS.split())
+NON_PRODUCT_NAMES = (
+    r"(?i)^(dotcom\s+)?(postage|shipping|delivery|carriage|freight|handling|bank charges|amazon fee"
+    r"|gift wrap(ping)? fee"
+    r"|(shipping|delivery|handling|service|payment|cash on delivery)( and handling)? (fee|cost|charge)s?)$"
+)
+TEST_WORDS = ("test", "tester", "testing", "testuser", "测试")
+TEST_ADDRESS = r"(?i)^(test|tester|testing|testuser|testorder)(\d{0,4}|\+[^@]*)@"
+# Nobody ever receives anything there (RFC 2606, RFC 6761).
+RESERVED_ADDRESS = r"(?i)@(.+\.)?(example\.(com|net|org)|[^@]+\.(test|invalid|localhost))$"
+
+
+@dataclass(frozen=True)
+class RuleInfo:
+    """A rule that can be switched.
+
+    action : what it does with a row that it meets: refuse it, put it right, or only count it.
+    kinds : of which files.
+    default : whether it is on where nobody said anything.
+    """
+
+    code: str
+    action: Action
+    kinds: tuple[str, ...]
+    default: bool = True
+
+
+RULES = (
+    RuleInfo("time_out_of_range", "refuse", BEHAVIOUR),
+    RuleInfo("price_out_of_range", "refuse", BEHAVIOUR),
+    RuleInfo("order_cancelled", "refuse", BEHAVIOUR),
+    RuleInfo("order_refunded", "refuse", BEHAVIOUR),
+    RuleInfo("order_test", "refuse", BEHAVIOUR),
+    RuleInfo("order_unpaid", "refuse", BEHAVIOUR),
+    RuleInfo("test_shopper", "refuse", PEOPLE),
+    RuleInfo("not_a_product", "refuse", BEHAVIOUR),
+    RuleInfo("robot", "refuse", (EVENTS,)),
+    RuleInfo("outlier", "refuse", BEHAVIOUR, default=False),
+    RuleInfo("refund_netted", "fix", BEHAVIOUR),
+    RuleInfo("price_outlier", "mark", BEHAVIOUR),
+    RuleInfo("quantity_outlier", "mark", BEHAVIOUR),
+    RuleInfo("email_typo", "mark", PEOPLE),
+    RuleInfo("email_typo_fixed", "fix", PEOPLE, default=False),
+    RuleInfo("email_role", "mark", PEOPLE),
+    RuleInfo("email_disposable", "mark", PEOPLE),
+    RuleInfo("email_reserved", "mark", PEOPLE),
+)
+BY_CODE = {rule.code: rule for rule in RULES}
+
+
+def is_on(code: str, chosen: Mapping[str, bool]) -> bool:
+    """Say whether a rule holds; those that nobody can switch always do."""
+    rule = BY_CODE.get(code)
+    return rule is None or chosen.get(code, rule.default)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What only the whole file, or a large sample of it, tells; found before its rows are judged.
+
+    robots : hashes of the ids of visitors that are machines.
+    usual : product -> (price, quantity) above which a row is far from what is usual; null = not known.
+    filled_with : field -> product -> what an empty cell is taken for; "" = where the product tells nothing.
+    """
+
+    robots: tuple[int, ...] = ()
+    usual: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    filled_with: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "Found":
+        """Return what was kept as JSON."""
+        return cls(
+            tuple(int(text, 16) for text in stored.get("robots", ())),
+            {item: (price, quantity) for item, (price, quantity) in stored.get("usual", {}).items()},
+            stored.get("filled_with", {}),
+        )
+
+    def stored(self) -> dict[str, Any]:
+        """Return it as JSON values; no id of a person is among them."""
+        return {
+            "robots": [f"{one:016x}" for one in self.robots],
+            "usual": {item: list(limits) for item, limits in self.usual.items()},
+            "filled_with": {name: dict(values) for name, values in self.filled_with.items()},
+        }
+
+
+def is_test_shopper() -> pl.Expr:
+    """Say of rows whether the person is one that the shop's own people made up."""
+    return (
+        pl.col("first_name").str.to_lowercase().is_in(TEST_WORDS)
+        | pl.col("user_id").str.to_lowercase().is_in(TEST_WORDS)
+        | pl.col("email").str.contains(TEST_ADDRESS)
+        | pl.col("user_id").str.contains(TEST_ADDRESS)
+    )
+
+
+def is_no_product(listed: Sequence[str]) -> pl.Expr:
+    """Say of rows whether they are about postage, fees and the like; ``listed`` are further codes or names."""
+    tidy = pl.col("item_id").str.to_uppercase().str.replace_all(r"[\s_\-]+", "")
+    own = [one.strip().lower() for one in listed if one.strip()]
+    named = pl.any_horizontal(pl.col(name).str.to_lowercase().is_in(own) for name in ("item_id", "name"))
+    return tidy.is_in(NON_PRODUCTS) | pl.col("name").str.contains(NON_PRODUCT_NAMES) | named
