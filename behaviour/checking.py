@@ -18,8 +18,10 @@ from behaviour.core.parsing import Row
 from behaviour.importing import loader_for, refuse_taken_addresses
 from behaviour.models import Event, Product, Shopper, Upload
 from behaviour.pseudonyms import without_addresses
+from behaviour.quality import Collector
 from behaviour.rejects import RejectsFile, checking_name, path_of
-from behaviour.tables import Table, clean, open_table, reading_of
+from behaviour.scouting import scout
+from behaviour.tables import Table, clean, open_table
 
 BATCH = 5000
 MOST_NAMES = 20
@@ -49,7 +51,7 @@ def check_upload(upload: Upload) -> Upload:
 def _read(upload: Upload, rejects_name: str) -> dict[str, Any]:
     started = time.monotonic()
     report = _Report(upload)
-    reading = reading_of(upload)
+    reading = scout(upload)
     loader = loader_for(upload, upload.kind)
     with open_table(upload) as table:
         rejects = RejectsFile(rejects_name, table.header)
@@ -94,6 +96,8 @@ class _Report:
         self.kinds: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
+        self.mended: dict[str, tuple[int, str, str]] = {}
+        self._quality = Collector(upload)
         self._period: list[str] = []
         self._names: dict[str, list[pl.Series]] = {"user_id": [], "item_id": []}
 
@@ -106,6 +110,9 @@ class _Report:
             repeated=cleaned.repeated, ready=len(frame) - known,
         )  # fmt: skip
         self.findings += cleaned.findings
+        self._quality.add(cleaned)
+        for code, example in cleaned.examples.items():
+            self.mended.setdefault(code, example)
         for row, code in cleaned.refused:
             self.reasons[code] += 1
             self.examples.setdefault(code, _example(row, table, code))
@@ -131,6 +138,8 @@ class _Report:
             "reasons": dict(self.reasons.most_common()),
             "findings": dict(self.findings),
             "examples": self.examples,
+            "mended": self.mended,
+            "quality": self._quality.finish(),
             "kinds": dict(self.kinds.most_common()),
             "unknown_events": dict(self.unknown.most_common(MOST_NAMES)),
             "period": [min(self._period), max(self._period)] if self._period else [],

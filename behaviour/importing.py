@@ -27,9 +27,11 @@ from behaviour.models import Event, Upload
 from behaviour.people_loading import ShopperLoader
 from behaviour.product_loading import ProductLoader
 from behaviour.pseudonyms import without_addresses
+from behaviour.quality import Collector
 from behaviour.rejects import RejectsFile, drop_rejects
 from behaviour.removal import DEAD_AFTER, remove_rows
-from behaviour.tables import Table, clean, open_table, reading_of, stored_file
+from behaviour.scouting import scout
+from behaviour.tables import Table, clean, open_table, stored_file
 from behaviour.upload_words import problem_text
 from mailai.accounts import audit
 from mailai.claims import claim_one
@@ -158,11 +160,13 @@ def loader_for(upload: Upload, kind: str) -> Loader:
 
 
 def _run(upload: Upload, run: str) -> None:
-    loader = loader_for(upload, upload.kind)
+    loader, quality = loader_for(upload, upload.kind), Collector(upload)
+    reading = scout(upload, beat=lambda: _own(upload, run, checkpoint=upload.checkpoint))
     with open_table(upload) as table:
         rejects = RejectsFile(f"{upload.uuid}.csv.gz", table.header, upload.checkpoint.get("rejects_bytes", 0))
-        for block in cleaned_ahead(table, reading_of(upload)):
+        for block in cleaned_ahead(table, reading):
             cleaned = without_addresses(block)
+            quality.add(cleaned)
             loader.observe(cleaned)
             if cleaned.block.end > upload.checkpoint.get("rows", 0):
                 _load_block(upload, run, loader, cleaned, rejects=rejects)
@@ -170,6 +174,8 @@ def _run(upload: Upload, run: str) -> None:
                 # Reading again what is loaded takes its time: who looks sees that somebody is at work.
                 _own(upload, run, checkpoint=upload.checkpoint)
     loader.finish()
+    upload.quality = quality.finish()
+    Upload.objects.filter(pk=upload.pk, checkpoint__run=run).update(quality=upload.quality)
     _complete(upload, run)
 
 
