@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db.models import Q
 from django.urls import reverse
@@ -69,9 +68,8 @@ def _shoppers(words: str) -> Any:
 
 def _products(words: str) -> list[Hit]:
     found = Product.objects.filter(Q(name__icontains=words) | Q(sku__istartswith=words)).order_by("name", "pk")
-    buyers = reverse("analytics:shoppers")
     return [
-        Hit(_("Shoppers who bought it"), one.name or one.sku, "package", f"{buyers}?{urlencode({'product': one.sku})}")
+        _hit(_("Product"), one.name or one.sku, "package", "behaviour:product", one.sku)
         for one in found.only("name", "sku")[:PER_KIND]
     ]
 

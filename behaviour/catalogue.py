@@ -1,11 +1,48 @@
-"""What the shop can sell now."""
+"""The catalogue: what the shop can sell now, the list of all products, and what became of one."""
 
-from django.db.models import Q, QuerySet
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-from behaviour.models import Product
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import TruncWeek
+from django.utils import timezone
+from django.utils.timezone import now
+
+from behaviour.models import Event, Product, StockChange
+from mailai.accounts import audit
+
+RECENT_DAYS, WEEKS, MOST_CHANGES = 90, 26, 500
 
 # A reader of a mail would see a hole. A host that was away for a day, or a large file, is no reason to sell less.
 BROKEN_PICTURES = ("missing", "not_found", "not_an_image", "refused_address")
+NO_PICTURE = Q(image="") | Q(image_state__in=(*BROKEN_PICTURES, "too_small", "too_large", "unreachable"))
+# What the list can be narrowed to.
+SHOWN = {
+    "in_stock": Q(active=True) & (Q(stock__isnull=True) | Q(stock__gt=0)),
+    "out_of_stock": Q(stock__lte=0),
+    "inactive": Q(active=False),
+    "unknown": Q(in_catalogue=False),
+    "picture": NO_PICTURE & Q(in_catalogue=True),
+}
+SORTS: dict[str, tuple[Any, ...]] = {
+    "newest": ("-pk",),
+    "name": ("name", "pk"),
+    "price": (F("price").desc(nulls_last=True), "pk"),
+    "stock": (F("stock").asc(nulls_last=True), "pk"),
+}
+# The condition of the index over bought products, in its own words, or no database uses it.
+BOUGHT = Q(kind__in=["purchase", "refund"])
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the list of products is narrowed to."""
+
+    words: str = ""
+    show: str = ""
+    sort: str = "newest"
 
 
 def sellable() -> "QuerySet[Product]":
@@ -13,3 +50,56 @@ def sellable() -> "QuerySet[Product]":
     in_stock = Q(stock__isnull=True) | Q(stock__gt=0)
     found = Product.objects.filter(in_stock, active=True)
     return found.exclude(image="").exclude(image_state__in=BROKEN_PICTURES)
+
+
+def listed(filters: Filters) -> "QuerySet[Product]":
+    """Return the products that fit; one query, counted by the pager with a second one.
+
+    Words look into name, number and category. A million products without index for that: 0.1 to 0.4 seconds, since the
+    rows are short; the list without words and filters walks the primary key.
+    """
+    found = Product.objects.filter(SHOWN[filters.show]) if filters.show else Product.objects.all()
+    if filters.words:
+        word = filters.words
+        found = found.filter(Q(name__icontains=word) | Q(sku__istartswith=word) | Q(category__icontains=word))
+    return found.order_by(*SORTS[filters.sort])
+
+
+def recent_orders(product_ids: Collection[int]) -> dict[int, int]:
+    """Count the orders of each product in the last 90 days; one grouped query over an index."""
+    since = now() - timedelta(days=RECENT_DAYS)
+    bought = Event.objects.filter(BOUGHT, product__in=product_ids, at__gte=since, kind=Event.Kind.PURCHASE)
+    rows = (
+        bought.order_by()
+        .values_list("product_id")
+        .annotate(
+            named=Count("order_ref", distinct=True, filter=~Q(order_ref="")),
+            unnamed=Count("pk", filter=Q(order_ref="")),
+        )
+    )
+    return {product: named + unnamed for product, named, unnamed in rows}
+
+
+def orders_by_week(product: Product) -> list[tuple[datetime, int]]:
+    """Return the start of each of the last 26 weeks and how many pieces were ordered in it, oldest first."""
+    since = timezone.localtime() - timedelta(weeks=WEEKS - 1)
+    first = (since - timedelta(days=since.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
+    bought = Event.objects.filter(BOUGHT, product=product, at__gte=first, kind=Event.Kind.PURCHASE)
+    rows = bought.order_by().values_list(TruncWeek("at")).annotate(n=Sum("quantity"))
+    counted = {start.date(): n for start, n in rows}
+    weeks = [first + timedelta(weeks=week) for week in range(WEEKS)]
+    return [(week, counted.get(week.date(), 0)) for week in weeks]
+
+
+def history(product: Product) -> list[StockChange]:
+    """Return how stock and price changed, oldest first; the newest 500 changes."""
+    return list(StockChange.objects.filter(product=product).order_by("-at", "-pk")[:MOST_CHANGES])[::-1]
+
+
+def switch(product: Product, *, active: bool, by: Any) -> None:
+    """Let a product be picked, or keep it out of every email."""
+    if product.active == active:
+        return
+    Product.objects.filter(pk=product.pk).update(active=active)
+    product.active = active
+    audit.record("product.activate" if active else "product.deactivate", product, by=by, sku=product.sku)

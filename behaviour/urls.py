@@ -25,6 +25,7 @@ urlpatterns = [
             ]
         ),
     ),
+    path("data/products/", include("behaviour.catalogue_urls")),
     path(
         "api/v1/",
         include(

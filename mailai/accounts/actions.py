@@ -26,6 +26,8 @@ LABELS = {
     "demo.react": _("Let demo shoppers react"),
     "demo.remove": _("Removed the demo shop"),
     "demo.stop_reacting": _("Stopped demo shoppers"),
+    "product.activate": _("Let a product be picked"),
+    "product.deactivate": _("Kept a product out of emails"),
     "recommender.promote": _("Changed the live model"),
     "recommender.train": _("Asked for a training"),
     "segment.create": _("Made a segment"),

@@ -61,6 +61,7 @@ ACTIONS = (
     Entry("new-campaign", _("New campaign"), "plus", "campaigns:new", "C"),
     Entry("new-segment", _("New segment"), "users-group", "segments:new"),
     Entry("upload", _("Upload a file"), "upload", "behaviour:import_new"),
+    Entry("products", _("Products"), "package", "behaviour:products"),
     Entry("sending", _("Sending connections"), "at", "campaigns:senders"),
     Entry("audit", _("Audit log"), "history", "accounts:audit"),
     Entry("shop", _("Shop settings"), "building-store", "behaviour:shop"),
