@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import polars as pl
 from django.db import connection, transaction
 
-from behaviour import bulk, turns
+from behaviour import bulk, merging, turns
 from behaviour.core.cleaning import Cleaned
+from behaviour.core.people import BY_VISITOR
 from behaviour.models import Event, Product, Shopper, Upload
 from behaviour.names import new_products, new_shoppers
 from behaviour.people_loading import ShopperLoader
+from behaviour.said import Said
 
 BATCH = 5000
 # Rows of one transaction on PostgreSQL: a block. SQLite has one writer, for which everybody else waits: its parts grow
@@ -23,7 +24,6 @@ KNOWN = {
     "postgresql": "SELECT encode(uuid_send(dedupe_key), 'hex') FROM behaviour_event"
     " WHERE dedupe_key IN (SELECT x::uuid FROM {many} AS t(x))",
 }
-FILL = "UPDATE {table} SET {field} = %s WHERE {name} = %s AND {empty}"
 
 
 class StaleIdsError(Exception):
@@ -39,21 +39,20 @@ class EventLoader:
         self._size = WHOLE if connection.vendor == "postgresql" else SMALLEST
         self._shoppers, self._products = new_shoppers(upload), new_products(upload)
         self._people = ShopperLoader(upload)
-        self._said: dict[str, list[pl.DataFrame]] = {"name": [], "each": [], "country": []}
+        self._said = Said()
+        self._met = pl.DataFrame(schema={"visitor": pl.String, "user": pl.String})
 
     def observe(self, cleaned: Cleaned) -> None:
         """Remember what the rows say about products and shoppers; asked of every block, loaded before or not."""
-        bought = cleaned.frame.filter(pl.col("kind").is_in(["purchase", "refund"]))
-        for about, what in (("item_id", "name"), ("item_id", "each"), ("user_id", "country")):
-            rows = bought.filter(pl.col(what).is_not_null() & (pl.col(about) != ""))
-            if what != "each":
-                rows = rows.filter(pl.col(what) != "")
-            if len(rows):
-                # A return says something only about what was never bought in this file.
-                counted = rows.group_by(about, what, maintain_order=True).agg(len=(pl.col("kind") == "purchase").sum())
-                self._said[what].append(counted)
-                if len(self._said[what]) > 50:
-                    self._said[what] = [_summed(self._said[what])]
+        self._said.observe(cleaned.frame)
+        self._meetings(cleaned.frame)
+
+    def _meetings(self, frame: pl.DataFrame) -> None:
+        """Remember which browser was seen with which shopper."""
+        met = frame.filter((pl.col("visitor_id") != "") & (pl.col("user_id") != BY_VISITOR + pl.col("visitor_id")))
+        if len(met):
+            pairs = met.select(visitor=BY_VISITOR + pl.col("visitor_id"), user="user_id")
+            self._met = pl.concat([self._met, pairs]).unique(maintain_order=True)
 
     def parts(self, cleaned: Cleaned, after: str) -> Iterator[tuple[pl.DataFrame, str]]:
         """Yield the events that are not there yet in the order of their keys, and the last key of each part.
@@ -142,43 +141,7 @@ class EventLoader:
                     rows.update(upload=self._upload)
 
     def finish(self) -> None:
-        """Fill in what is still empty: a product's most frequent name and median price, a shopper's country."""
-        names, prices, countries = (_summed(self._said[what]) for what in ("name", "each", "country"))
-        _fill(Product, "sku", "name", _most_frequent(names, "name"))
-        _fill(Product, "sku", "price", _medians(prices))
-        _fill(Shopper, "external_id", "country", _most_frequent(countries, "country"))
-
-
-def _fill(model: type[Shopper] | type[Product], name: str, field: str, values: dict[str, Any]) -> None:
-    empty = f"{field} IS NULL" if field == "price" else f"{field} = ''"
-    sql = FILL.format(table=model._meta.db_table, field=field, name=name, empty=empty)
-    rows = [(value, key) for key, value in sorted(values.items())]
-    for start in range(0, len(rows), BATCH):
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.executemany(sql, rows[start : start + BATCH])
-
-
-def _summed(parts: list[pl.DataFrame]) -> pl.DataFrame:
-    if not parts:
-        return pl.DataFrame()
-    frame = pl.concat(parts)
-    return frame.group_by(frame.columns[:2], maintain_order=True).agg(pl.col("len").sum())
-
-
-def _most_frequent(counted: pl.DataFrame, what: str) -> dict[str, Any]:
-    """Return the value that each thing has most often; the first one where several do."""
-    if counted.is_empty():
-        return {}
-    about = counted.columns[0]
-    best = counted.sort("len", descending=True, maintain_order=True).unique(about, keep="first", maintain_order=True)
-    limit = Product._meta.get_field("name").max_length if what == "name" else 60
-    return {name: value[:limit] for name, value in best.select(about, what).rows()}
-
-
-def _medians(counted: pl.DataFrame) -> dict[str, Any]:
-    if counted.is_empty():
-        return {}
-    weight = pl.when(pl.col("len").sum().over("item_id") == 0).then(1).otherwise(pl.col("len"))
-    each = counted.with_columns(pl.col("each").repeat_by(weight)).explode("each")
-    rows = each.group_by("item_id").agg(pl.col("each").median()).rows()
-    return {name: round(price, 2) for name, price in rows}
+        """Join who met, and fill in what is still empty: a product's name and price, a shopper's country."""
+        merging.join(self._met.iter_rows(), upload=self._upload)  # type: ignore[arg-type]
+        merging.collect_strays()
+        self._said.fill()

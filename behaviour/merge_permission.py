@@ -29,9 +29,9 @@ def combined(kept_of: dict[int, int], before: dict[int, str]) -> dict[int, str]:
     for joined, kept in kept_of.items():
         people[kept].append(joined)
     states = {}
-    for kept, joined in people.items():
-        undated = {before[pk] for pk in (kept, *joined) if pk not in newest}
-        dated = [newest[pk] for pk in (kept, *joined) if pk in newest]
+    for kept, others in people.items():
+        undated = {before[pk] for pk in (kept, *others) if pk not in newest}
+        dated = [newest[pk] for pk in (kept, *others) if pk in newest]
         if ConsentState.WITHDRAWN in undated:
             states[kept] = ConsentState.WITHDRAWN.value
         elif dated:

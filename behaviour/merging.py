@@ -125,6 +125,20 @@ def _plan(pairs: list[Pair], evidence: str) -> _Plan:
     return plan
 
 
+def joinable(pairs: Iterable[Pair]) -> set[Pair]:
+    """Return the pairs that ``join`` would join as soon as both are there; nothing is changed."""
+    listed = [pair for pair in dict.fromkeys(pairs) if _automatic(*pair)]
+    found: set[Pair] = set()
+    for start in range(0, len(listed), BATCH):
+        part = listed[start : start + BATCH]
+        there = identity.shopper_ids(kept for _name, kept in part)
+        plan = _plan([pair for pair in part if pair[1] in there], "")
+        ids = identity.shopper_ids(name for name, _kept in part)
+        joined = set(plan.kept_of) | set(identity.shopper_ids(name for name, _kept in plan.later).values())
+        found |= {pair for pair in part if pair[1] not in there or ids.get(pair[0]) in joined}
+    return found
+
+
 def _undone_pairs(joined: Iterable[int]) -> set[tuple[int, int]]:
     """Return (joined, kept) that somebody took apart: the same evidence does not join them again."""
     rows = Merge.objects.filter(joined_id__in=set(joined), undone_at__isnull=False)
@@ -178,9 +192,7 @@ def merge_by_hand(joined: Shopper, kept: Shopper, by: Any) -> None:
     counts = join([(joined.external_id, kept.external_id)], evidence=PERSON, by=by)
     if counts.two_addresses:
         raise InputError(
-            _(
-                "Each of the two has an email address of her own, so they stay apart. Take one of the addresses out first."
-            )
+            _("Each of the two has an email address of her own, so they stay apart. Correct one of them first.")
         )
     if not counts.merged:
         raise InputError(_("One of the two was merged with another shopper already. Undo that merge first."))

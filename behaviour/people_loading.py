@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from django.db import transaction
 
-from behaviour import consent, identity
+from behaviour import consent, identity, merging
 from behaviour.core.cleaning import Cleaned
 from behaviour.models import Consent, ConsentState, Identity, Shopper, Upload
 from behaviour.names import new_shoppers
@@ -45,8 +45,11 @@ class ShopperLoader:
         rows = self._named(part)
         before = set(Shopper.everything.filter(external_id__in=rows).values_list("external_id", flat=True))
         ids = dict(self._names.ids(pl.Series("name", list(rows), dtype=pl.String)).rows())
+        self._join_known_by_address(rows)
+        kept = identity.kept_ids(ids.values())
+        ids = {name: kept.get(pk, pk) for name, pk in ids.items()}
         people = {row.pk: row for row in Shopper.everything.filter(pk__in=set(ids.values()))}
-        by_id = {ids[name]: row for name, row in rows.items()}
+        by_id = _by_person(rows, ids)
         touched = {ids[name] for name in rows if name not in before}
         touched |= self._plain_fields(people, by_id)
         touched |= self._identities(by_id)
@@ -74,12 +77,34 @@ class ShopperLoader:
         for part in wanted.to_frame("index").iter_slices(PART):
             owned = Identity.objects.filter(email_index__in=part["index"].to_list())
             owners |= dict(owned.values_list("email_index", "shopper__external_id"))  # type: ignore[arg-type]
+        differ = [
+            (owners[index], row["user_id"])
+            for row, index in zip(rows, indexes, strict=True)
+            if row["user_id"] and owners.get(index, row["user_id"]) != row["user_id"]
+        ]
+        # Who was known by this address only turns out to have an id: the two are joined, not refused.
+        becoming, stored = merging.joinable(differ), set(owners)
+        ids: dict[str, Any] = identity.shopper_ids(name for pair in differ for name in pair)
         found = []
         for row, index in zip(rows, indexes, strict=True):
-            name = row["user_id"] or owners.get(index) or BY_EMAIL + index
-            if index and owners.setdefault(index, name) != name:
+            by_address = BY_EMAIL + index
+            name = row["user_id"] or owners.get(index) or by_address
+            if not index or (name == by_address and index not in stored):
+                continue
+            owner = name if (owners.get(index), name) in becoming else owners.get(index, name)
+            owners[index] = owner
+            if ids.get(owner, owner) != ids.get(name, name):
                 found.append((row["row"], "email_taken"))
         return found
+
+    def _join_known_by_address(self, rows: dict[str, Row]) -> None:
+        """Join whom the shop knew by an address only to the shopper of whom a row tells id and address."""
+        by_address = {name: BY_EMAIL + blind_index(row["email"]) for name, row in rows.items() if row["email"]}
+        names = {address: name for name, address in by_address.items() if name != address}
+        known = Shopper.everything.filter(external_id__in=names, merged_into=None).values_list("external_id", flat=True)
+        pairs = [(name, names[name]) for name in known]
+        if pairs:
+            merging.join(pairs, upload=self._upload if self._upload.pk else None)
 
     def _named(self, part: pl.DataFrame) -> dict[str, Row]:
         """Return external id -> row; a row without one belongs to whoever has the address."""
@@ -147,6 +172,16 @@ def _suppress(rows: dict[int, Row]) -> None:
             reasons[row["suppressed"]].append(blind_index(row["email"]))
     for reason, indexes in reasons.items():
         consent.suppress_all(indexes, reason)
+
+
+def _by_person(rows: dict[str, Row], ids: dict[str, int]) -> dict[int, Row]:
+    """Return shopper id -> row; of two names of one person the later row counts where it says something."""
+    found: dict[int, Row] = {}
+    for name, row in rows.items():
+        earlier = found.get(ids[name])
+        said = {key: value for key, value in row.items() if value not in ("", None)} if earlier else row
+        found[ids[name]] = (earlier or {}) | said
+    return found
 
 
 def proof_of(upload: Upload) -> str:

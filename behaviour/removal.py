@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from behaviour import tables, turns
+from behaviour import merging, tables, turns
 from behaviour.models import Consent, ConsentState, Event, Product, Shopper, Upload
 from behaviour.people_loading import proof_of
 from behaviour.rejects import drop_rejects
@@ -88,12 +88,14 @@ def remove_rows(upload_id: int) -> dict[str, Any]:
     if upload.state not in (State.CANCELLED, State.UNDONE):
         return {}
     drop_rejects(upload)
+    n_apart = merging.undo_merges_of(upload)
     removed: dict[str, Any] = {
         "events_removed": _remove_events(upload),
         "permissions_removed": _undo_permissions(upload),
         "shoppers_removed": _delete(upload, _unused_shoppers(upload)),
         "products_removed": _delete(upload, _unused_products(upload)),
     }
+    removed |= {"merges_undone": n_apart} if n_apart else {}
     Upload.objects.filter(pk=upload_id).update(hidden=False, finished_at=now(), heartbeat_at=None)
     audit.record("upload.removed", upload, by=None, **removed)
     return removed

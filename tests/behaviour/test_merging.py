@@ -1,15 +1,19 @@
 """Names of one person are joined when they meet, nothing is lost or doubled, and what was joined comes apart again."""
 
+import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import Count
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from behaviour import consent, identity, merging
+from behaviour import consent, identity, merging, uploads
+from behaviour.importing import import_upload
 from behaviour.models import Consent, Event, Identity, Merge, Shopper, Upload
+from behaviour.removal import undo_upload
 from mailai.accounts.models import AuditEntry
 from mailai.crypto import blind_index
 from mailai.errors import InputError, StateError
@@ -235,3 +239,77 @@ def test_any_order_of_joins_and_undos_keeps_every_event_once_and_comes_back(make
         merging.undo_merge(merge, by=None)
     assert dict(Event.objects.values_list("pk", "shopper__external_id")) == owner
     assert identity.find_by_email("x@mail.example") == rows["mail-x"]
+
+
+EVENTS = """user_id,item_id,event,timestamp,visitor_id,email
+,P1,view,2024-05-01 10:00:00,abc,
+,P2,view,2024-05-01 10:01:00,abc,
+U1,P1,purchase,2024-05-01 10:02:00,abc,
+U2,P1,view,2024-05-01 11:00:00,abc,
+,P1,view,2024-05-01 12:00:00,xyz,
+"""
+ORDERS = """user_id,item_id,event,timestamp,email
+,P1,purchase,2024-05-01 10:00:00,Ada@mail.example
+U1,P2,purchase,2024-05-02 10:00:00,ada@mail.example
+,P3,purchase,2024-05-03 10:00:00,ada@mail.example
+"""
+
+
+def _imported(text: str) -> Upload:
+    upload = uploads.receive_upload(io.BytesIO(text.encode()), "file.csv")
+    return import_upload(uploads.queue(upload).pk)
+
+
+def _n_events() -> dict[str, int]:
+    rows = Shopper.objects.annotate(n=Count("events")).values_list("external_id", "n")
+    return {name: n for name, n in rows if n}
+
+
+@pytest.mark.django_db
+def test_a_file_joins_browsers_to_the_shoppers_it_shows_and_its_undo_takes_them_apart():
+    _imported(EVENTS.replace("U1,", ",").replace("U2,", ","))
+    assert _n_events() == {"visitor-abc": 4, "visitor-xyz": 1}
+    before = _world()
+    upload = _imported(EVENTS)
+    assert (upload.state, upload.loaded, upload.duplicates) == ("done", 2, 3)
+    assert _n_events() == {"U1": 5, "U2": 1, "visitor-xyz": 1}
+    assert Merge.objects.get().upload == upload
+    # The same file again, and later visits of the same browser.
+    assert _imported(EVENTS).loaded == 0
+    _imported(EVENTS.splitlines()[0] + "\n,P3,view,2024-06-01 10:00:00,abc,\n")
+    assert _n_events()["U1"] == 6
+    assert Merge.objects.count() == 1
+    assert undo_upload(upload)["merges_undone"] == 1
+    after = _world()
+    # The visit that came in after the merge stays, so U1 stays for it.
+    assert _n_events() == {"U1": 1, "visitor-abc": 4, "visitor-xyz": 1}
+    assert [row for row in after["shoppers"] if row[1].startswith("visitor")] == before["shoppers"]
+
+
+@pytest.mark.django_db
+def test_orders_by_address_and_a_later_id_are_one_shopper():
+    _imported(ORDERS)
+    assert _n_events() == {"U1": 3}
+    assert identity.find_by_email("ada@mail.example").external_id == "U1"
+
+
+@pytest.mark.django_db
+def test_a_list_of_shoppers_gives_an_id_to_who_was_known_by_address_before():
+    _imported(ORDERS.replace("U1", ""))
+    assert len(_n_events()) == 1
+    upload = _imported("user_id,email,first_name\nU1,ada@mail.example,Ada\nU9,ada@mail.example,Eve\n")
+    assert (upload.loaded, upload.rejected) == (1, 1)
+    assert _n_events() == {"U1": 3}
+    assert Identity.objects.get().first_name == "Ada"
+    undo_upload(upload)
+    assert list(_n_events().values()) == [3]
+    assert identity.find_by_email("ada@mail.example").external_id.startswith("mail-")
+
+
+@pytest.mark.django_db
+def test_an_address_that_somebody_took_apart_is_refused_as_taken():
+    _imported(ORDERS.replace("U1", ""))
+    people = "user_id,email\nU1,ada@mail.example\n"
+    _imported(people)
+    merging.undo_merge(Merge.objects.get(), by=None)
+    assert _imported(people).rejected == 1
