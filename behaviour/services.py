@@ -1,12 +1,13 @@
 """The one door for every event that is not part of a file."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models.functions import Coalesce
 
 from behaviour import turns
 from behaviour.core.keys import content_key
@@ -61,11 +62,11 @@ def record_events(rows: Sequence[EventRow]) -> Recorded:
         batch = rows[start : start + BATCH]
         with transaction.atomic():
             turns.write_events()
-            there = set(
-                Shopper.everything.filter(pk__in={row.shopper_id for row in batch}).values_list("pk", flat=True)
-            )
-            living = [row for row in batch if row.shopper_id in there]
-            loaded += _insert({row.dedupe_key(): row for row in living})
+            people = Shopper.everything.filter(pk__in={row.shopper_id for row in batch})
+            # What an old mail of a merged shopper brings is done by who she is today.
+            today = dict(people.values_list("pk", Coalesce("merged_into_id", "pk")))
+            living = [row for row in batch if row.shopper_id in today]
+            loaded += _insert({row.dedupe_key(): replace(row, shopper_id=today[row.shopper_id]) for row in living})
         orphans += len(batch) - len(living)
     return Recorded(loaded, len(rows) - loaded - orphans, orphans)
 

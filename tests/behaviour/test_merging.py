@@ -14,6 +14,7 @@ from behaviour import consent, identity, merging, uploads
 from behaviour.importing import import_upload
 from behaviour.models import Consent, Event, Identity, Merge, Shopper, Upload
 from behaviour.removal import undo_upload
+from behaviour.services import EventRow, record_events
 from mailai.accounts.models import AuditEntry
 from mailai.crypto import blind_index
 from mailai.errors import InputError, StateError
@@ -147,6 +148,15 @@ def test_a_no_said_after_the_merge_stands_for_both_once_they_are_apart(make_shop
     assert Shopper.objects.get(pk=user.pk).marketing == "withdrawn"
     merging.undo_merge(Merge.objects.get(), by=None)
     assert set(Shopper.objects.values_list("marketing", flat=True)) == {"withdrawn"}
+
+
+def test_what_an_old_mail_of_a_joined_shopper_brings_is_the_kept_ones(couple):
+    visitor, user = couple
+    row = EventRow(visitor.pk, "email_click", NOON)
+    assert record_events([row]).loaded == 1
+    merging.join([("visitor-a", "U1")])
+    assert record_events([row, EventRow(visitor.pk, "email_open", NOON)]).loaded == 1
+    assert Event.objects.filter(shopper=user).count() == 5
 
 
 def test_profiles_follow_a_merge_and_its_undo(couple):
