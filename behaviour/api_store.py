@@ -29,7 +29,7 @@ INSERT = {
 INSERT INTO behaviour_event ({COLUMNS})
 SELECT (x->>0)::bigint, x->>1, (x->>2)::bigint, (x->>3 || '+00')::timestamptz, (x->>4)::int, (x->>5)::numeric, x->>6,
     (x->>7)::uuid, (x->>8)::uuid
-FROM json_array_elements(%s::json) AS x {CONFLICT}""",  # noqa: S608 constants
+FROM jsonb_array_elements(%s::jsonb) AS x {CONFLICT}""",  # noqa: S608 constants
 }
 MANY = {
     "sqlite": "(SELECT value FROM json_each(%s))",
