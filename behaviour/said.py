@@ -95,7 +95,7 @@ def _fill(what: _What, counted: pl.DataFrame) -> None:
 
 def _most_frequent(counted: pl.DataFrame, what: _What) -> pl.DataFrame:
     """Return the value that each thing has most often; the first one where several do."""
-    limit = what.model._meta.get_field(what.column).max_length
+    limit = what.model._meta.get_field(what.column).max_length  # type: ignore[union-attr]
     best = counted.sort("len", descending=True, maintain_order=True)
     best = best.unique(what.about, keep="first", maintain_order=True)
     return best.select(what.about, pl.col(what.said).str.slice(0, limit))
