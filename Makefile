@@ -64,7 +64,7 @@ bench-import: install
 	@$(PY) -m bench.imports $(ARGS)
 
 bench-%: install
-	@$(PY) -m bench.$* $(ARGS)
+	@$(PY) -m bench.$(subst -,_,$*) $(ARGS)
 
 clean:
 	rm -rf $(VENV) node_modules
