@@ -41,8 +41,8 @@ logger = logging.getLogger(__name__)
 MOST_TRIES = 5
 # A database that is gone for longer than this leaves the import to the sweep.
 PATIENCE_SECONDS, PAUSE_SECONDS = 90.0, 1.0
-# Between two parts other writers get their turn.
-BREATH_SECONDS = 0.01
+# Between two parts other writers get their turn; on SQLite, who waits looks each 25 ms at first, then less often.
+BREATH_SECONDS = 0.02
 State = Upload.State
 Loader = EventLoader | ProductLoader | ShopperLoader
 
