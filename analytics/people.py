@@ -8,12 +8,13 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from behaviour import consent
-from behaviour.models import Consent, Event, Product, Shop, Shopper
+from behaviour.models import Consent, Event, Merge, Product, Shop, Shopper
 from campaigns.models import Message
 from segments import rules
 from segments.models import Profile, Segment
 
 N_MESSAGES = 6
+N_MERGES = 20
 SORTS = {
     "last": "profile__last_order_at",
     "orders": "profile__n_orders",
@@ -79,6 +80,21 @@ def standing(shopper: Shopper, shop: Shop) -> Standing:
         frequency_cap=shop.frequency_cap,
         n_control=counts["control"],
     )
+
+
+def merges_of(shopper: Shopper) -> "QuerySet[Merge]":
+    """Return the live merges that made others this shopper, also by way of one in between; the newest first."""
+    return (
+        Merge.objects.filter(joined__merged_into=shopper, undone_at=None)
+        .select_related("kept", "joined")
+        .order_by("-at", "-pk")[:N_MERGES]
+    )
+
+
+def who_it_is_now(pseudonym: str) -> str:
+    """Return the pseudonym of the shopper into whom this one was merged; "" for who was not."""
+    merged = Shopper.everything.filter(pseudonym=pseudonym, merged_into__isnull=False)
+    return merged.values_list("merged_into__pseudonym", flat=True).first() or ""
 
 
 def messages_of(shopper: Shopper) -> "QuerySet[Message]":

@@ -62,7 +62,7 @@ def _join(pairs: Sequence[tuple[str, str]]) -> None:
     rows = Shopper.everything.filter(external_id__in=[name for name, _kept in pairs], merged_into__isnull=False)
     known = set(rows.values_list("external_id", "merged_into__external_id"))
     if new := [pair for pair in pairs if pair not in known]:
-        api_store.ids_of({kept for _name, kept in new}, ())
+        api_store.find_or_make({kept for _name, kept in new}, ())
         merging.join(new)
 
 

@@ -10,11 +10,12 @@ from django.db import connection, transaction
 
 from behaviour import turns
 from behaviour.core.api_events import Row
-from behaviour.models import Event, Product, Shop, Shopper, Upload
+from behaviour.models import Event, Product, Shop, Shopper
 
 NAMES = """
 SELECT 0, external_id, id, COALESCE(merged_into_id, id), upload_id FROM behaviour_shopper WHERE external_id IN {many}
 UNION ALL SELECT 1, sku, id, id, upload_id FROM behaviour_product WHERE sku IN {many}
+UNION ALL SELECT 2, '', id, id, id FROM behaviour_upload WHERE hidden
 """
 COLUMNS = "shopper_id, kind, product_id, at, quantity, amount, order_ref, message, dedupe_key"
 # What an unfinished upload brought, and could take away again, becomes our own.
@@ -28,7 +29,7 @@ INSERT = {
 INSERT INTO behaviour_event ({COLUMNS})
 SELECT (x->>0)::bigint, x->>1, (x->>2)::bigint, (x->>3 || '+00')::timestamptz, (x->>4)::int, (x->>5)::numeric, x->>6,
     (x->>7)::uuid, (x->>8)::uuid
-FROM json_array_elements(%s::json) AS x {CONFLICT}""",  # noqa: S608 constants
+FROM jsonb_array_elements(%s::jsonb) AS x {CONFLICT}""",  # noqa: S608 constants
 }
 MANY = {
     "sqlite": "(SELECT value FROM json_each(%s))",
@@ -55,11 +56,12 @@ def one_writer() -> Iterator[None]:
 @transaction.atomic
 def store(rows: dict[str, Row]) -> int:
     """Store events by key and return how many were new; all are durable once the transaction ends."""
-    turns.write_events()
+    turns.hold()
     # Two batches with the same events wait for each other in the same order.
     ordered = [rows[key] for key in sorted(rows)]
-    shoppers, products = ids_of({row.name for row in ordered}, {row.item for row in ordered if row.item})
-    unfinished = list(Upload.hidden_ids())
+    shoppers, products, unfinished = find_or_make(
+        {row.name for row in ordered}, {row.item for row in ordered if row.item}
+    )
     if unfinished:
         _take_over(list(rows), unfinished)
     return insert([(shoppers[one.name], one.kind, products.get(one.item), *one[3:]) for one in ordered])
@@ -75,14 +77,17 @@ def insert(values: Sequence[tuple[Any, ...]]) -> int:
         return int(cursor.rowcount)
 
 
-def _take_over(keys: list[str], unfinished: list[int]) -> None:
+def _take_over(keys: list[str], unfinished: set[int]) -> None:
     """Delete what only unfinished uploads brought: it is inserted anew, so that its id tells when it came."""
     rows = Event.everything.filter(dedupe_key__in=keys, upload__in=unfinished)
     rows._raw_delete(rows.db)  # type: ignore[attr-defined]
 
 
-def ids_of(names: Iterable[str], items: Iterable[str]) -> tuple[dict[str, int], dict[str, int]]:
-    """Return name -> id of shoppers (who was merged leads on) and of products; what is missing is made."""
+def find_or_make(names: Iterable[str], items: Iterable[str]) -> tuple[dict[str, int], dict[str, int], set[int]]:
+    """Return name -> id of shoppers (who was merged leads on) and of products, and the uploads that are hidden.
+
+    What is missing is made; what only a hidden upload brought is seen from now on.
+    """
     names, items = sorted(names), sorted(items)
     for _look in range(MOST_LOOKS):
         found = _look_up(names, items)
@@ -92,7 +97,7 @@ def ids_of(names: Iterable[str], items: Iterable[str]) -> tuple[dict[str, int], 
             break
         make_shoppers(name for name in names if name not in known[0])
         make_products(item for item in items if item not in known[1])
-    return known[0], known[1]
+    return known[0], known[1], {row[2] for row in found if row[0] == 2}
 
 
 def publish(names: Iterable[str], items: Iterable[str]) -> None:
@@ -109,10 +114,9 @@ def _look_up(names: list[str], items: list[str]) -> list[tuple[Any, ...]]:
 
 def _publish(found: list[tuple[Any, ...]]) -> None:
     """Let shoppers and products of unfinished uploads be seen, and outlive their undo."""
-    uploads = {row[4] for row in found if row[4] is not None}
-    if not uploads:
+    unfinished = {row[2] for row in found if row[0] == 2}
+    if not unfinished:
         return
-    unfinished = set(Upload.hidden_ids().filter(pk__in=uploads))
     hidden = [row for row in found if row[4] in unfinished]
     for which, model in ((0, Shopper), (1, Product)):
         ids = [pk for row in hidden if row[0] == which for pk in row[2:4]]

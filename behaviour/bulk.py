@@ -95,8 +95,13 @@ def fetch(sql: str, texts: pl.Series) -> list[tuple[Any, ...]]:
     # One JSON text is made and read much faster than an array of parameters.
     many = "(SELECT json_array_elements_text(%s::json))" if postgres else "(SELECT value FROM json_each(%s))"
     with connection.cursor() as cursor:
-        cursor.execute(sql.format(many=many), [json.dumps(texts.to_list(), ensure_ascii=False)])
+        cursor.execute(sql.format(many=many), [as_json(texts.to_list())])
         return list(cursor.fetchall())
+
+
+def as_json(values: Sequence[Any]) -> str:
+    """Return values as the JSON text that a statement unpacks."""
+    return json.dumps(values, ensure_ascii=False)
 
 
 def _adapted(field: Any, values: Sequence[Any]) -> list[Any]:

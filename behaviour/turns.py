@@ -21,6 +21,11 @@ def write_events() -> int:
     return Shop.objects.filter(pk=1).values_list("n_removals", flat=True).first() or 0
 
 
+def hold() -> None:
+    """Wait, inside a transaction, until nobody removes; for who looks ids up after that."""
+    _lock("pg_advisory_xact_lock_shared")
+
+
 def remove() -> None:
     """Wait, inside a transaction, until nobody writes events, and note that rows go."""
     _lock("pg_advisory_xact_lock")

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from behaviour import api, api_docs, demo_views, shop_views, upload_run_views, upload_views
+from behaviour import api, api_docs, demo_views, merge_views, shop_views, upload_run_views, upload_views
 
 app_name = "behaviour"
 urlpatterns = [
@@ -40,6 +40,9 @@ urlpatterns = [
             ]
         ),
     ),
+    path("data/merges/", merge_views.merges, name="merges"),
+    path("data/merges/<uuid:uuid>/undo/", merge_views.merge_undo, name="merge_undo"),
+    path("data/merges/with/<str:pseudonym>/", merge_views.merge_with, name="merge_with"),
     path("settings/shop/", shop_views.shop_settings, name="shop"),
     path("demo/remove/", demo_views.remove_demo, name="remove_demo"),
     path("demo-shop/<slug:sku>/", demo_views.product, name="demo_product"),

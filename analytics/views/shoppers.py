@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -16,6 +17,7 @@ from analytics.picks import picks_for
 from analytics.timeline import FILTERS
 from analytics.timeline import timeline as read_timeline
 from behaviour import identity
+from behaviour.merge_views import why
 from behaviour.models import Identity, Shop, Shopper, masked
 from campaigns.models import Campaign
 from mailai.accounts import audit
@@ -54,7 +56,9 @@ def shoppers(request: HttpRequest) -> HttpResponse:
 
 @require_login
 def shopper(request: HttpRequest, pseudonym: str) -> HttpResponse:
-    """Show one shopper without anything that names her."""
+    """Show one shopper without anything that names her; who was merged is shown as who she is now."""
+    if now_called := people.who_it_is_now(pseudonym):
+        return redirect("analytics:shopper", now_called)
     found = get_object_or_404(Shopper, pseudonym=pseudonym)
     return _page(request, found, RevealForm())
 
@@ -101,6 +105,9 @@ def _page(
         "person": _person(who) if revealed and who else [],
         "may_reveal": has_role(request.user, *MAY_REVEAL),
         "reveal_form": form,
+        "merges": [(merge, why(merge)) for merge in people.merges_of(found)],
+        "may_merge": has_role(request.user, ADMIN),
+        "back": {"back": reverse("analytics:shopper", args=[found.pseudonym])},
         "picks": picks_for(found, shop),
         "model": label_of(model) if model else "",
         **_timeline(request, found, shop),

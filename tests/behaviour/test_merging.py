@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.db.models import Count
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -323,3 +324,56 @@ def test_an_address_that_somebody_took_apart_is_refused_as_taken():
     _imported(people)
     merging.undo_merge(Merge.objects.get(), by=None)
     assert _imported(people).rejected == 1
+
+
+def test_the_page_lists_merges_and_undoes_one(couple, admin, marketer, client_for):
+    visitor, user = couple
+    client, page = client_for(admin), reverse("behaviour:merges")
+    assert "No shopper was merged yet" in client.get(page).content.decode()
+    merging.join([("visitor-a", "U1")])
+    assert user.pseudonym in client.get(page, {"q": visitor.pseudonym}).content.decode()
+    assert "No merged shopper" in client.get(page, {"q": "S-ZZZZ"}).content.decode()
+    undo = reverse("behaviour:merge_undo", args=[Merge.objects.get().uuid])
+    assert client_for(marketer).get(page).status_code == 403
+    assert client_for(marketer).post(undo).status_code == 403
+    assert client.get(undo).status_code == 405
+    assert client.post(undo, {"back": "https://elsewhere.example/"}).url == page
+    assert Shopper.objects.count() == 2
+    assert client.post(undo, follow=True).context["messages"]
+
+
+def test_the_page_of_a_joined_shopper_leads_to_the_kept_one(couple, marketer, client_for):
+    visitor, user = couple
+    merging.join([("visitor-a", "U1")])
+    client = client_for(marketer)
+    page = reverse("analytics:shopper", args=[user.pseudonym])
+    assert client.get(reverse("analytics:shopper", args=[visitor.pseudonym])).url == page
+    text = client.get(page).content.decode()
+    assert visitor.pseudonym in text
+    assert "Merge with" not in text
+
+
+def test_an_admin_merges_by_exact_id_or_address_on_the_page(make_shopper, admin, client_for):
+    kept, other = make_shopper(external_id="U1"), make_shopper("ada@mail.example", external_id="U2")
+    client, url = client_for(admin), reverse("behaviour:merge_with", args=[kept.pseudonym])
+    for name in ("U", "nobody@mail.example", "", "U1"):
+        client.post(url, {"other": name})
+        assert Shopper.objects.count() == 2
+    answer = client.post(url, {"other": "ada@mail.example"}, follow=True).content.decode()
+    assert other.pseudonym in answer
+    assert Shopper.objects.get() == kept
+    assert identity.find_by_email("ada@mail.example") == kept
+
+
+def test_the_list_costs_the_same_queries_for_one_and_for_many(make_shopper, admin, client_for, couple):
+    merging.join([("visitor-a", "U1")])
+    client, page = client_for(admin), reverse("behaviour:merges")
+    client.get(page)
+    with CaptureQueriesContext(connection) as one:
+        client.get(page)
+    for i in range(12):
+        make_shopper(external_id=f"visitor-{i}")
+    merging.join((f"visitor-{i}", "U1") for i in range(12))
+    with CaptureQueriesContext(connection) as many:
+        client.get(page)
+    assert len(many) == len(one)

@@ -20,7 +20,9 @@ ROOT = Path(settings.BASE_DIR)
 OUR_APPS = {"mailai", "mailai.accounts", "behaviour", "segments", "recommender", "campaigns", "analytics"}
 
 
-AREAS = ("api_key", "audit", "campaign", "demo", "recommender", "segment", "sender", "shop", "shopper", "team", "upload")
+AREAS = (
+    "api_key", "audit", "campaign", "demo", "recommender", "segment", "sender", "shop", "shopper", "team", "upload",
+)  # fmt: skip
 
 
 def test_a_flag_that_is_neither_yes_nor_no_is_refused(monkeypatch):
