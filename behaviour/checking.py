@@ -22,6 +22,7 @@ from behaviour.quality import Collector
 from behaviour.rejects import RejectsFile, checking_name, path_of
 from behaviour.scouting import scout
 from behaviour.tables import Table, clean, open_table
+from behaviour.upload_cleaning import chosen_of
 
 BATCH = 5000
 MOST_NAMES = 20
@@ -31,7 +32,7 @@ State = Upload.State
 def check_upload(upload: Upload) -> Upload:
     """Read the whole file and note what an import would load, pass over and refuse.
 
-    What was found is dropped when the import began, or other columns were chosen, in the meantime.
+    What was found is dropped when the import began, or other columns or rules were chosen, in the meantime.
 
     Raises
     ------
@@ -77,7 +78,7 @@ def _note(upload: Upload, preview: dict[str, Any], found: Path) -> None:
     name = f"{upload.uuid}.csv.gz" if found.stat().st_size else ""
     with transaction.atomic():
         row = Upload.objects.select_for_update().get(pk=upload.pk)
-        if row.state != State.RECEIVED or row.mapping != upload.mapping:
+        if row.state != State.RECEIVED or row.mapping != upload.mapping or chosen_of(row) != chosen_of(upload):
             return
         if name:
             os.replace(found, path_of(name))

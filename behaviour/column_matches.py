@@ -10,6 +10,7 @@ from behaviour import tables, uploads
 from behaviour.core.columns import plain
 from behaviour.models import ColumnMatch, Upload
 from behaviour.rejects import own_columns
+from behaviour.upload_cleaning import chosen_of
 from mailai.accounts import audit
 from mailai.errors import InputError
 
@@ -32,7 +33,7 @@ def remember(upload: Upload, header: Sequence[str]) -> None:
         return
     ColumnMatch.objects.update_or_create(
         header_key=header_key(header),
-        defaults={"kind": upload.kind, "choices": said | {"cleaning": upload.cleaning}, "used_at": now()},
+        defaults={"kind": upload.kind, "choices": said | {"cleaning": chosen_of(upload)}, "used_at": now()},
     )
 
 

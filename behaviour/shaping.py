@@ -171,14 +171,19 @@ def reshape(upload: Upload, *, encoding: str = "", delimiter: str = "") -> Uploa
 
 
 def keep(upload: Upload) -> Upload:
-    """Save how the file is read; what a check found in another reading is dropped.
+    """Save how the file is read and cleaned; what a check found in another reading is dropped.
 
     Raises
     ------
     StateError : the import has begun.
     """
     changes: dict[str, Any] = {"state": State.RECEIVED, "preview": {}, "heartbeat_at": None, "checkpoint": {}}
-    changes |= {"mapping": upload.mapping, "kind": upload.kind, "layout": upload.layout}
+    changes |= {
+        "mapping": upload.mapping,
+        "cleaning": upload.cleaning,
+        "kind": upload.kind,
+        "layout": upload.layout,
+    }
     if Upload.objects.filter(pk=upload.pk, state__in=[State.RECEIVED, State.CHECKED]).update(**changes) != 1:
         raise StateError(_("The import has begun in the meantime. Stop and undo it to choose other columns."))
     upload.refresh_from_db()

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from behaviour import tables, uploads
 from behaviour.core.parsing import TableError
 from behaviour.models import Upload
+from behaviour.upload_cleaning import chosen_of
 from behaviour.upload_words import problem_text
 from mailai.accounts import audit
 from mailai.errors import InputError
@@ -29,9 +30,9 @@ def choose_zone(upload: Upload, zone: str) -> None:
 
 def wish_training(upload: Upload, *, wished: bool) -> None:
     """Note whether predictions are trained once the import is done; the recommender looks for it there."""
-    mapping = upload.mapping | {"train": wished}
-    if Upload.objects.filter(pk=upload.pk, state__in=[State.RECEIVED, State.CHECKED]).update(mapping=mapping):
-        upload.mapping = mapping
+    preview = upload.preview | {"train": wished}
+    if Upload.objects.filter(pk=upload.pk, state__in=[State.RECEIVED, State.CHECKED]).update(preview=preview):
+        upload.preview = preview
 
 
 def take_over(upload: Upload, original: Upload, by: Any = None) -> Upload:
@@ -58,7 +59,7 @@ def take_over(upload: Upload, original: Upload, by: Any = None) -> Upload:
         uploads.choose_columns(upload, chosen)
     except TableError as error:
         raise InputError(problem_text(error)) from error
-    Upload.objects.filter(pk=upload.pk).update(cleaning=original.cleaning)
+    Upload.objects.filter(pk=upload.pk).update(cleaning=chosen_of(original))
     upload.refresh_from_db()
     audit.record("upload.columns", upload, by=by)
     return upload

@@ -92,6 +92,7 @@ def check_context(upload: Upload) -> dict[str, Any]:
             "kind": "good" if code in FIXES else "info",
             "text": FINDINGS[code],
             "n": n,
+            "example": _fix_text(preview.get("mended", {}).get(code)),
             "does": _("Fixed") if code in FIXES else _("Counted"),
         }
         for code, n in preview["findings"].items()
@@ -112,6 +113,14 @@ def check_context(upload: Upload) -> dict[str, Any]:
     }
 
 
+def _fix_text(fix: list[Any] | None) -> str:
+    """Return what became of a cell: line 12: “€129,00” → 129."""
+    if not fix:
+        return ""
+    line, before, after = fix
+    return _("line %(line)s: “%(before)s” → %(after)s") % {"line": line, "before": before, "after": after}
+
+
 def run_context(upload: Upload) -> dict[str, Any]:
     """Return progress: rows, share, pace and the time that is left; and what follows."""
     whole = upload.preview.get("rows", 0)
@@ -130,7 +139,7 @@ def run_context(upload: Upload) -> dict[str, Any]:
         "pace": round(pace),
         "seconds_left": None if left is None else max(1, round(left)),
         "seconds": max(1, round(seconds)),
-        "trains": upload.mapping.get("train", False),
+        "trains": upload.preview.get("train", False),
         "n_new_products": 0 if upload.kind == PRODUCTS else upload.preview.get("new_products", 0),
         "findings": [
             {"text": finding_text(code), "n": n}

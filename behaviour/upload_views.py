@@ -17,6 +17,7 @@ from behaviour import (
     tables,
     tasks,
     upload_choices,
+    upload_cleaning,
     upload_columns,
     upload_forms,
     upload_pages,
@@ -192,11 +193,35 @@ def import_check(request: UserRequest, uuid: str) -> HttpResponse:
     checked = upload.state == State.CHECKED
     context |= upload_pages.check_context(upload) if checked else upload_pages.checking_context(upload)
     context |= {"looks": upload_columns.looks_text(upload), "reading": upload_columns.reading_rows(upload)}
+    if checked:
+        try:
+            context |= upload_cleaning.cleaning_context(upload, uploads.match_of(upload))
+        except (TableError, OSError) as problem:
+            return _gone(request, problem)
     if request.headers.get("HX-Request") and checked:
         # The waiting part asks; the page is loaded anew once the check is done.
         return HttpResponse(headers={"HX-Refresh": "true"})
     name = "behaviour/_checking.html" if request.headers.get("HX-Request") else "behaviour/import_check.html"
     return render(request, name, context)
+
+
+@require_role(ADMIN)
+@require_POST
+def import_cleaning(request: UserRequest, uuid: str) -> HttpResponse:
+    """Switch rules of cleaning, say what empty cells are taken for, and check the file anew."""
+    upload = get_object_or_404(Upload, uuid=uuid)
+    fill = {key.removeprefix("fill-"): request.POST[key] for key in request.POST if key.startswith("fill-")}
+    try:
+        listed = request.POST.get("non_products", "").splitlines()
+        upload_cleaning.choose_cleaning(upload, request.POST.getlist("rule"), fill, listed, by=request.user)
+        with tables.open_table(upload) as table:
+            column_matches.remember(upload, table.header)
+        _begin_check(upload)
+    except (TableError, OSError) as problem:
+        return _gone(request, problem)
+    except MailAIError as error:
+        messages.error(request, str(error))
+    return redirect("behaviour:import_check", upload.uuid)
 
 
 def _begin_import(request: UserRequest, upload: Upload) -> HttpResponse:

@@ -101,6 +101,9 @@ FINDINGS = {
     "refund_without_order": _("Returns without their order beside them, kept as written"),
     "withdrawal_kept": _("A permission without a date does not undo a withdrawal"),
 }
+# What a rule does with a row that it meets, and how empty cells are filled.
+DOES = {"refuse": _("Refused"), "fix": _("Fixed"), "mark": _("Counted")}
+WAY_NAMES = {"mean": _("Mean"), "median": _("Median"), "most_frequent": _("Most frequent value")}
 FIXES = (
     "spaces", "number_tidied", "date_format", "id_decimal", "became_refund", "email_case",
     "cut", "email_typo_fixed", "filled_country", "filled_price", "filled_quantity", "price_left_out", "refund_netted",

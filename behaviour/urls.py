@@ -18,6 +18,7 @@ urlpatterns = [
                 path("<uuid:uuid>/reading/", upload_views.import_reading, name="import_reading"),
                 path("<uuid:uuid>/forget/", upload_views.import_forget, name="import_forget"),
                 path("<uuid:uuid>/check/", upload_views.import_check, name="import_check"),
+                path("<uuid:uuid>/cleaning/", upload_views.import_cleaning, name="import_cleaning"),
                 path("<uuid:uuid>/rejects.csv", upload_run_views.import_rejects, name="import_rejects"),
                 path("<uuid:uuid>/resume/", upload_run_views.import_resume, name="import_resume"),
                 path("<uuid:uuid>/undo/", upload_run_views.import_undo, name="import_undo"),

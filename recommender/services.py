@@ -78,13 +78,13 @@ def request_wished_training() -> None:
 
     A training that runs right now may have read the events before; the wish waits for its end.
     """
-    wishing = list(Upload.objects.filter(state=Upload.State.DONE, mapping__train=True))
+    wishing = list(Upload.objects.filter(state=Upload.State.DONE, preview__train=True))
     if not wishing or queries.unfinished_runs().filter(state=TrainingRun.State.RUNNING).exists():
         return
     with suppress(StateError):
         request_training(by=wishing[0].created_by)
     for upload in wishing:
-        Upload.objects.filter(pk=upload.pk).update(mapping=upload.mapping | {"train": "asked"})
+        Upload.objects.filter(pk=upload.pk).update(preview=upload.preview | {"train": "asked"})
 
 
 def waiting_runs() -> list[int]:

@@ -52,6 +52,7 @@ LABELS = {
     "team.roles": _("Changed roles"),
     "team.withdraw_invitation": _("Withdrew an invitation"),
     "upload.cancel": _("Dropped an uploaded file"),
+    "upload.cleaning": _("Chose what is cleaned in a file"),
     "upload.columns": _("Matched the columns of a file"),
     "upload.queue": _("Started an import"),
     "upload.import": _("Imported a file"),

@@ -8,9 +8,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from behaviour import tables, tasks, upload_views, upload_words
+from behaviour import tables, tasks, upload_cleaning, upload_views, upload_words
 from behaviour.core import columns as columns_of_files
-from behaviour.core import layouts
+from behaviour.core import layouts, rules
 from behaviour.core.encodings import ENCODINGS
 from behaviour.core.shapes import DELIMITERS
 from behaviour.models import Event, Upload
@@ -139,7 +139,7 @@ def test_only_admins_see_uploads(client_for: Any, admin: Any, marketer: Any, man
     for page in pages:
         for user in (marketer, manager, stranger):
             assert client_for(user).get(page).status_code == 403
-    for name in ("undo", "cancel", "resume", "reading", "forget"):
+    for name in ("undo", "cancel", "resume", "reading", "forget", "cleaning"):
         address = reverse(f"behaviour:import_{name}", args=[uuid])
         assert client_for(marketer).post(address).status_code == 403
         assert client_for(admin).get(address).status_code == 405
@@ -246,7 +246,7 @@ def test_the_wish_for_a_training_stands_on_the_upload(client_for: Any, admin: An
     client = client_for(admin)
     client.post(send(client, EVENTS).url, {"train": "on"})
     client.post(send(client, EVENTS).url)
-    assert [upload.mapping["train"] for upload in Upload.objects.order_by("pk")] == [True, False]
+    assert [upload.preview["train"] for upload in Upload.objects.order_by("pk")] == [True, False]
 
 
 @pytest.mark.parametrize("path", sorted(FORMATS.iterdir()), ids=lambda path: path.name)
@@ -287,3 +287,33 @@ def test_every_code_that_a_module_emits_has_words() -> None:
     assert emitted["problems"] <= set(upload_words.PROBLEMS)
     assert emitted["reasons"] <= set(upload_words.REASONS)
     assert emitted["findings"] <= set(upload_words.FINDINGS)
+
+
+def test_a_rule_is_switched_off_and_empty_cells_are_filled_when_a_person_says_so(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    data = b"user_id,item_id,event,timestamp,price\n1,A,purchase,2026-01-01,5\n2,POSTAGE,purchase,2026-01-01,3\n"
+    check = send(client, data + b"3,A,purchase,2026-01-02,\n").url
+    page = client.get(check).content.decode()
+    assert "Not a product" in page
+    assert "Import 2 rows" in page
+    on = [rule.code for rule in rules.RULES if rule.default and rule.code != "not_a_product"]
+    said = {"rule": on, "fill-price": "mean", "fill-x": "mean", "non_products": "B\n\n Gift card "}
+    answer = client.post(check.replace("/check/", "/cleaning/"), said)
+    assert answer.url == check
+    upload = Upload.objects.get()
+    assert upload_cleaning.chosen_of(upload) == {
+        "rules": {"not_a_product": False},
+        "fill": {"price": "mean"},
+        "non_products": ["B", "Gift card"],
+    }
+    assert "Import 3 rows" in client.get(check).content.decode()
+    client.post(check)
+    assert client.post(check.replace("/check/", "/cleaning/"), {"rule": on}, follow=True).status_code == 200
+    assert upload_cleaning.chosen_of(Upload.objects.get()) == upload_cleaning.chosen_of(upload)
+
+
+def test_every_rule_has_words() -> None:
+    assert {rule.code for rule in rules.RULES} <= set(upload_words.FINDINGS) | set(upload_words.REASONS)
+    assert {rule.action for rule in rules.RULES} <= set(upload_words.DOES)
+    assert set(rules.WAYS) <= set(upload_words.WAY_NAMES)
+    assert set(rules.FILLED) <= set(upload_words.FIELD_NAMES)

@@ -86,6 +86,23 @@ def test_refused_rows_are_downloaded_mended_and_loaded_again(visit: Visit, admin
     assert Event.objects.count() == 2
 
 
+@pytest.mark.parametrize(("width", "theme"), [(DESKTOP, "dark"), (PHONE, "light")])
+def test_a_rule_is_switched_off_and_the_file_checked_again(
+    visit: Visit, admin: Any, tmp_path: Path, width: int, theme: str
+) -> None:
+    watched = visit(reverse("behaviour:import_new"), admin, width=width, theme=theme)
+    page = watched.page
+    drop(watched, tmp_path, "orders.csv", GOOD + "3,POSTAGE,purchase,2026-01-05 10:00:00,4\n")
+    expect(page.get_by_role("button", name="Import 60 rows")).to_be_visible()
+    watched.check()
+    page.get_by_role("checkbox", name="Not a product").uncheck()
+    page.get_by_label("Price of one piece").select_option("median")
+    page.get_by_role("button", name="Check again").click()
+    expect(page.get_by_role("button", name="Import 61 rows")).to_be_visible()
+    expect(page.get_by_role("checkbox", name="Not a product")).not_to_be_checked()
+    watched.check()
+
+
 def test_an_import_is_stopped(
     visit: Visit, admin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, live_server: Any
 ) -> None:
