@@ -81,7 +81,7 @@ def upload(place: Place, file: Path, *, breath: float = 0.15, more: str = "") ->
 
 
 def finished(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     assert out, err
     answer: dict[str, Any] = json.loads(out.splitlines()[-1])
     return answer
@@ -102,7 +102,7 @@ def asked(place: Place, sql: str) -> list[tuple[Any, ...]]:
         return list(connection.execute(sql).fetchall())
 
 
-def until(holds: Callable[[], bool], seconds: float = 60) -> float:
+def until(holds: Callable[[], bool], seconds: float = 180) -> float:
     started = time.monotonic()
     while not holds():
         assert time.monotonic() - started < seconds, "it took too long"
@@ -120,7 +120,7 @@ def reached(place: Place, share: float) -> None:
 
 
 def visible(place: Place) -> str:
-    return begun(place, "shell", "-c", VISIBLE, "-v", "0").communicate(timeout=60)[0].strip()
+    return begun(place, "shell", "-c", VISIBLE, "-v", "0").communicate(timeout=180)[0].strip()
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
@@ -128,7 +128,7 @@ def test_killed_and_called_again_it_leaves_what_an_undisturbed_import_leaves(
     place: Place, file: Path, undisturbed: tuple[Any, Any], share: float
 ) -> None:
     place.fresh(file)
-    process = upload(place, file)
+    process = upload(place, file, breath=0.3)
     reached(place, share)
     process.kill()
     process.communicate()
@@ -143,7 +143,7 @@ def test_a_running_import_stops_within_five_seconds_and_frees_its_space(place: P
     place.fresh(file)
     process = upload(place, file)
     reached(place, 0.3)
-    begun(place, "shell", "-c", CANCEL, "-v", "0").communicate(timeout=60)
+    begun(place, "shell", "-c", CANCEL, "-v", "0").communicate(timeout=180)
     stopped_after = until(lambda: process.poll() is not None)
     assert stopped_after < 5
     assert "stopped" in finished(process)["error"]
