@@ -1,6 +1,7 @@
 """Rows about products into the catalogue: what a file names, with the history of price and stock."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -140,7 +141,7 @@ def _attributes(text: str) -> str:
     except ValueError:
         said = None
     if not isinstance(said, dict):
-        said = {"tags": text}
+        said = {"tags": [tag.strip() for tag in re.split(r"[,;|]", text) if tag.strip()]}
     return json.dumps(said, sort_keys=True, ensure_ascii=False)
 
 
