@@ -65,7 +65,9 @@ def open_table(upload: Upload) -> Iterator[Table]:
     with stored_file(upload).open("rb") as file:
         shape = Shape.of(written["shape"]) if "shape" in written else shapes.look(file)
         opened = reading.open_file(file, shape)
-        match = recognise(opened.header, written.get("kind", "auto"), written.get("columns") or None)
+        match = recognise(
+            opened.header, written.get("kind", "auto"), written.get("columns") or None, file=upload.filename
+        )
         yield Table(opened.header, match, opened.pieces, opened.notes, file.tell)
 
 

@@ -180,6 +180,7 @@ LAYOUTS = {
     "magento_items": _("This looks like a Magento export of ordered items."),
     "magento_orders": _("This looks like a Magento export of orders."),
     "mailchimp_audience": _("This looks like a Mailchimp export of an audience."),
+    "mailchimp_nonsubscribed": _("This looks like a Mailchimp export of contacts that never subscribed."),
     "online_retail": _("This looks like an Online Retail export."),
     "ratings": _("This looks like ratings."),
     "shopify_customers": _("This looks like a Shopify export of customers."),

@@ -128,7 +128,9 @@ class Match:
         return not self.missing
 
 
-def recognise(header: Sequence[str], kind: str = "auto", chosen: Mapping[str, str] | None = None) -> Match:
+def recognise(
+    header: Sequence[str], kind: str = "auto", chosen: Mapping[str, str] | None = None, *, file: str = ""
+) -> Match:
     """Match a header to the kind that it fits best.
 
     Parameters
@@ -136,10 +138,11 @@ def recognise(header: Sequence[str], kind: str = "auto", chosen: Mapping[str, st
     header : the names in the file's first row.
     kind : one of KINDS, or "auto".
     chosen : field -> name of a column, decided by a person; goes before every guess. "" leaves it out.
+    file : name of the file, which tells some exports from others.
     """
     if not chosen and kind in ("auto", EVENTS, ORDERS) and (retail := _retail(header)):
         return retail
-    if not chosen and (layout := layouts.find(header)) and kind in ("auto", layout.kind):
+    if not chosen and (layout := layouts.find(header, file)) and kind in ("auto", layout.kind):
         return _recognised(header, layout)
     guessed = _guess(header)
     for name, column in (chosen or {}).items():

@@ -34,6 +34,7 @@ SAMPLES = {
     "mailchimp_subscribed.csv": ("mailchimp_audience", "shoppers", 1, 1, 0),
     "mailchimp_unsubscribed.csv": ("mailchimp_audience", "shoppers", 1, 1, 0),
     "mailchimp_cleaned.csv": ("mailchimp_audience", "shoppers", 1, 1, 0),
+    "nonsubscribed_members.csv": ("mailchimp_nonsubscribed", "shoppers", 1, 1, 0),
     "mailai_events.csv": ("generic", "events", 2, 2, 0),
     "chinese_events.csv": ("generic", "events", 2, 2, 0),
     "online_retail.csv": ("online_retail", "orders", 3, 2, 1),
@@ -177,6 +178,36 @@ def test_permission_and_suppression_come_along(files: list[str], reasons: dict[s
     assert elena.consents.get().source in ("Klaviyo", "Mailchimp")
     found = dict(Suppression.objects.values_list("email_index", "reason"))
     assert found == {blind_index(f"{name}@mail.example"): reason for name, reason in reasons.items()}
+
+
+def test_a_buyer_who_never_subscribed_gave_no_permission() -> None:
+    load("nonsubscribed_members.csv")
+    assert shopper_of("mia@mail.example").marketing == "unknown"
+    text = (FORMATS / "mailchimp_subscribed.csv").read_text().replace("2026-01-01 09:05:00", "")
+    load("subscribed_members.csv", text.encode())
+    assert shopper_of("elena@mail.example").marketing == "unknown", "nothing was confirmed"
+
+
+def test_rows_that_leave_out_the_number_of_their_order_belong_to_the_one_above() -> None:
+    text = (FORMATS / "woocommerce_orders.csv").read_text()
+    first, second = text.splitlines()[1:3]
+    bare = ",".join(["" if at < 12 else cell for at, cell in enumerate(second.split(","))])
+    assert first != second
+    load("woocommerce_orders.csv", text.replace(second, bare).encode())
+    assert set(Event.objects.values_list("order_ref", "shopper")) == {("501", shopper_of("elena@mail.example").pk)}
+    assert Event.objects.count() == 2
+
+
+def test_what_google_did_not_set_is_empty() -> None:
+    text = (FORMATS / "ga4_events.csv").read_text().replace("TB-1,Trail bottle 1 L", "(not set),(not set)")
+    load("ga4.csv", text.replace("Germany", "(not set)").encode())
+    assert not Product.objects.exists()
+    assert not Shopper.objects.exclude(country="").exists()
+
+
+def test_phone_numbers_are_taken_from_where_they_stand() -> None:
+    load("shopify_customers.csv")
+    assert shopper_of("elena@mail.example").identity.phone == "+4930000000"
 
 
 def test_amounts_in_another_currency_are_left_out(shop: Any) -> None:

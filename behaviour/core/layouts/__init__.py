@@ -11,6 +11,6 @@ LAYOUTS: tuple[Layout, ...] = (
 BY_NAME = {layout.name: layout for layout in (*LAYOUTS, feeds.RATINGS)}
 
 
-def find(header: Sequence[str]) -> Layout | None:
-    """Return the layout of a header, None for one that nobody knows."""
-    return next((layout for layout in LAYOUTS if layout.fits(header)), None)
+def find(header: Sequence[str], file: str = "") -> Layout | None:
+    """Return the layout of a header in a file of this name, None for one that nobody knows."""
+    return next((layout for layout in LAYOUTS if layout.fits(header, file)), None)

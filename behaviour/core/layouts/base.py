@@ -31,6 +31,7 @@ class Layout:
     helpers : columns that are no fields themselves but that ``finish`` reads.
     carried : columns that stand only in the first row of a group, and hold for the rows below it too.
     group : the column that is equal in the rows of one group.
+    file : what the file's name begins with, for an export that its header alone does not tell from another one.
     finish : turns text columns named by field and helper into the same, in MailAI's terms.
     """
 
@@ -41,11 +42,14 @@ class Layout:
     helpers: Names = field(default_factory=dict)
     carried: tuple[str, ...] = ()
     group: str = ""
+    file: str = ""
     finish: Callable[[pl.DataFrame], pl.DataFrame] = unchanged
 
-    def fits(self, header: Sequence[str]) -> bool:
+    def fits(self, header: Sequence[str], file: str = "") -> bool:
         """Say whether a header is of this layout; order, case and further columns don't matter."""
-        return {plain(name) for name in self.signature} <= {plain(name) for name in header}
+        return file.lower().startswith(self.file) and {plain(name) for name in self.signature} <= {
+            plain(name) for name in header
+        }
 
     def places(self, header: Sequence[str], names: Names) -> dict[str, int]:
         """Return field -> position of its column, for those that the header holds."""
@@ -60,6 +64,10 @@ class Layout:
         """Return the text columns in MailAI's terms, one row for each row."""
         if self.group and self.group in frame.columns:
             there = [name for name in self.carried if name in frame.columns]
+            # Where an export leaves out even the number of the order, the row belongs to the one above it.
+            bare = pl.all_horizontal(pl.col(name) == "" for name in (self.group, *there))
+            number = pl.when(~bare).then(pl.col(self.group)).forward_fill().fill_null("")
+            frame = frame.with_columns(number.alias(self.group))
             frame = frame.with_columns(_carried(name, self.group) for name in there)
         return self.finish(frame)
 

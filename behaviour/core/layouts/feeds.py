@@ -12,6 +12,10 @@ GA4_EVENTS = {
     "view_item": "view", "view_search_results": "search", "add_to_wishlist": "favourite", "add_to_cart": "cart",
     "remove_from_cart": "uncart", "purchase": "purchase", "refund": "refund", "sign_up": "signup",
 }  # fmt: skip
+# What Google writes where nothing was sent along.
+NOT_SAID = ("(not set)", "(none)", "(other)")
+# Who waits for a delivery can order nevertheless.
+FOR_SALE = ("instock", "preorder", "backorder")
 MICROSECONDS = r"^\d{16}$"
 PRICE = r"^\s*(?:([A-Z]{3})\s*)?([\d.,]+)\s*([A-Z]{3})?\s*$"
 
@@ -24,11 +28,16 @@ def _merchant(frame: pl.DataFrame) -> pl.DataFrame:
         currency=pl.coalesce(written.str.extract(PRICE, 3), written.str.extract(PRICE, 1)).fill_null(""),
         category=first_given("category", "google_category"),
         # A feed says whether there is any, not how many.
-        active=pl.when(sold == "").then(pl.lit("")).when(sold == "instock").then(pl.lit("yes")).otherwise(pl.lit("no")),
+        active=pl.when(sold == "")
+        .then(pl.lit(""))
+        .when(sold.is_in(FOR_SALE))
+        .then(pl.lit("yes"))
+        .otherwise(pl.lit("no")),
     )
 
 
 def _ga4(frame: pl.DataFrame) -> pl.DataFrame:
+    frame = frame.with_columns(pl.col(pl.String).replace(dict.fromkeys(NOT_SAID, "")))
     time = pl.col("timestamp")
     seconds = time.str.slice(0, 10) + "." + time.str.slice(10)
     return frame.with_columns(

@@ -1,15 +1,17 @@
 """Profile exports of Klaviyo and Mailchimp, with permission and suppression.
 
 Headers: help.klaviyo.com, "How to export a list or segment"; mailchimp.com/help, "View or export your contacts"
-(a file each of subscribed, unsubscribed and cleaned addresses).
+(a file each of subscribed, unsubscribed, cleaned and non-subscribed addresses: ``subscribed_…csv`` and so on).
 """
+
+from dataclasses import replace
 
 import polars as pl
 
 from behaviour.core.layouts.base import Layout, first_given
 
 CONSENT = {"subscribed": "yes", "unsubscribed": "no", "true": "yes", "false": "no", "yes": "yes", "no": "no"}
-NOTHING = ("", "[]", "none", "false")
+NOTHING = ("", "[]", "none", "false", "no", "0", "null")
 
 
 def _klaviyo(frame: pl.DataFrame) -> pl.DataFrame:
@@ -32,8 +34,10 @@ def _klaviyo(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _mailchimp(frame: pl.DataFrame) -> pl.DataFrame:
     left, bounced = pl.col("unsub_time") != "", pl.col("clean_time") != ""
+    # Who was added by hand has no OPTIN_TIME, but everybody who may be mailed has a CONFIRM_TIME.
+    agreed = (pl.col("confirm_time") != "") & ~bounced
     return frame.with_columns(
-        consent=pl.when(left).then(pl.lit("no")).when(bounced).then(pl.lit("")).otherwise(pl.lit("yes")),
+        consent=pl.when(left).then(pl.lit("no")).when(agreed).then(pl.lit("yes")).otherwise(pl.lit("")),
         consent_at=pl.when(left).then(pl.col("unsub_time")).otherwise(first_given("confirm_time", "optin_time")),
         consent_source=pl.lit("Mailchimp"),
         suppressed=pl.when(bounced)
@@ -44,10 +48,17 @@ def _mailchimp(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _never_asked(frame: pl.DataFrame) -> pl.DataFrame:
+    """Buyers whom Mailchimp knows and may not mail: that they are listed is no permission."""
+    return _mailchimp(frame).with_columns(
+        pl.lit("").alias(name) for name in ("consent", "consent_at", "consent_source")
+    )
+
+
 KLAVIYO = Layout(
     name="klaviyo_profiles",
     kind="shoppers",
-    signature=("Email", "First Name", "Last Name", "Email Marketing Consent"),
+    signature=("Email", "Email Marketing Consent"),
     fields={
         "user_id": ("External ID",),
         "email": ("Email",),
@@ -81,4 +92,6 @@ MAILCHIMP = Layout(
     },
     finish=_mailchimp,
 )
-LAYOUTS = (KLAVIYO, MAILCHIMP)
+# The same header as that of the subscribed ones: only the name of the file tells them apart.
+MAILCHIMP_OTHERS = replace(MAILCHIMP, name="mailchimp_nonsubscribed", file="nonsubscribed", finish=_never_asked)
+LAYOUTS = (KLAVIYO, MAILCHIMP_OTHERS, MAILCHIMP)

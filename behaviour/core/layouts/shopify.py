@@ -21,13 +21,15 @@ def _orders(frame: pl.DataFrame) -> pl.DataFrame:
         # Line items without a stock keeping unit are known by their name.
         item_id=first_given("item_id", "name"),
         country=first_given("country", "billing_country"),
+        phone=first_given("phone", "billing_phone", "shipping_phone"),
         order_state=state,
     )
 
 
 def _customers(frame: pl.DataFrame) -> pl.DataFrame:
     # Shopify writes ids with an apostrophe before them, so that spreadsheets keep them whole.
-    return frame.with_columns(pl.col("user_id").str.strip_prefix("'"), pl.col("phone").str.strip_prefix("'"))
+    frame = frame.with_columns(phone=first_given("phone", "address_phone"))
+    return frame.with_columns(pl.col("user_id", "phone").str.strip_prefix("'"))
 
 
 def _products(frame: pl.DataFrame) -> pl.DataFrame:
@@ -62,7 +64,7 @@ ORDERS = Layout(
         "currency": ("Currency",),
         "country": ("Shipping Country",),
         "email": ("Email",),
-        "phone": ("Phone", "Billing Phone"),
+        "phone": ("Phone",),
         "consent": ("Accepts Marketing",),
     },
     helpers={
@@ -70,11 +72,13 @@ ORDERS = Layout(
         "cancelled_at": ("Cancelled at",),
         "payment_method": ("Payment Method",),
         "billing_country": ("Billing Country",),
+        "billing_phone": ("Billing Phone",),
+        "shipping_phone": ("Shipping Phone",),
         "full_name": ("Billing Name", "Shipping Name"),
     },
     carried=(
         "timestamp", "currency", "country", "email", "phone", "consent", "financial_status", "cancelled_at",
-        "payment_method", "billing_country", "full_name",
+        "payment_method", "billing_country", "billing_phone", "shipping_phone", "full_name",
     ),
     group="order_id",
     finish=_orders,
@@ -88,10 +92,11 @@ CUSTOMERS = Layout(
         "email": ("Email",),
         "first_name": ("First Name",),
         "last_name": ("Last Name",),
-        "phone": ("Phone", "Default Address Phone"),
+        "phone": ("Phone",),
         "country": ("Default Address Country Code", "Country Code", "Country"),
         "consent": ("Accepts Email Marketing", "Accepts Marketing"),
     },
+    helpers={"address_phone": ("Default Address Phone",)},
     finish=_customers,
 )
 PRODUCTS = Layout(
