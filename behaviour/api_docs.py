@@ -37,11 +37,11 @@ def docs(request: HttpRequest) -> HttpResponse:
         for what in api_schema.RECORDS
     ]
     context = {
-        "frame": "base.html" if request.user.is_authenticated else "bare.html",
+        "frame": "base.html" if request.user.is_authenticated else "behaviour/_api_open.html",
         "nav": "admin",
         "operations": operations,
         "errors": api_schema.ERRORS,
-        "codes": sorted(SENTENCES.items()),
+        "codes": [(code, text.format(field="…", detail="…")) for code, text in sorted(SENTENCES.items())],
         "address": settings.MAILAI_PUBLIC_URL,
         "most": MOST_EVENTS,
         "megabytes": MOST_BYTES // 1_000_000,

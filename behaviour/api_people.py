@@ -19,12 +19,12 @@ from behaviour.people_loading import ShopperLoader
 from behaviour.product_loading import ProductLoader
 from behaviour.pseudonyms import BY_EMAIL, names_of
 
-PEOPLE = {
+PEOPLE: dict[str, Any] = {
     "row": pl.Int64, "user_id": pl.String, "email": pl.String, "first_name": pl.String, "last_name": pl.String,
     "phone": pl.String, "country": pl.String, "locale": pl.String, "consent": pl.Boolean,
     "consent_at": pl.Datetime("us", "UTC"), "consent_source": pl.String, "suppressed": pl.String,
 }  # fmt: skip
-PRODUCTS = {
+PRODUCTS: dict[str, Any] = {
     "item_id": pl.String, "name": pl.String, "category": pl.String, "currency": pl.String, "url": pl.String,
     "image": pl.String, "attributes": pl.String, "cents": pl.Int64, "stock": pl.Int64, "active": pl.Boolean,
 }  # fmt: skip

@@ -128,6 +128,11 @@ class ApiKey(models.Model):
         return self.expires_at is not None and self.expires_at <= timezone.now()
 
     @property
+    def uuid_text(self) -> str:
+        """Its public id for the ids of a page's elements."""
+        return str(self.uuid)
+
+    @property
     def scope_labels(self) -> list[str]:
         """What it may do, in words."""
         return [str(self.Scope(scope).label) for scope in self.scopes]

@@ -176,3 +176,20 @@ def test_the_pages_of_the_api_are_quiet_and_usable(admin, visit, width):
         for theme in ("light", "dark"):
             visit(path, admin, width=width, theme=theme).check()
     visit("/api/v1/docs", width=width).check()
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_a_key_is_made_and_revoked_in_a_browser(admin, visit):
+    watched = visit("/settings/api/", admin)
+    page = watched.page
+    page.fill("#id_name", "Till")
+    page.check("[value='events:write']")
+    page.click("button:has-text('Make the key')")
+    assert len(page.text_content("#secret")) == 43
+    page.click("button:has-text('Revoke')")
+    page.click("dialog[open] [type=submit]")
+    page.wait_for_url("**/settings/api/")
+    assert page.locator("#secret").count() == 0
+    assert ApiKey.objects.get().revoked_at
+    watched.check()
