@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from behaviour.models import Product, StockChange
 from behaviour.pictures import OK, TOO_SMALL
 from mailai.ui.charts import Chart, Series, bars, lines
-from mailai.ui.numbers import count, day, moment, price
+from mailai.ui.numbers import count, day, listed, moment, price
 
 PICTURES = {
     "ok": gettext_lazy("The picture was found."),
@@ -60,6 +60,12 @@ def picture_text(product: Product) -> str:
     if not product.image:
         return _("No picture is known, so no email shows this product.")
     return str(PICTURES.get(product.image_state, _("The picture has not been looked at yet.")))
+
+
+def attributes(product: Product) -> list[tuple[str, str]]:
+    """Return what else the catalogue says, as words."""
+    said = product.attributes.items()
+    return [(name, listed(map(str, value)) if isinstance(value, list) else str(value)) for name, value in said]
 
 
 def charts(product: Product, currency: str, changes: Sequence[StockChange], weeks: Any) -> list[Chart]:

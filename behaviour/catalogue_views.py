@@ -53,6 +53,7 @@ def product(request: HttpRequest, sku: str) -> HttpResponse:
         "picture": catalogue_pages.picture_url(found),
         "picture_text": catalogue_pages.picture_text(found),
         "chips": catalogue_pages.chips(found),
+        "attributes": catalogue_pages.attributes(found),
         "charts": catalogue_pages.charts(found, currency, changes, weeks),
         "orders": catalogue.recent_orders([found.pk]).get(found.pk, 0),
         "may_change": has_role(request.user, ADMIN),

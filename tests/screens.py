@@ -42,7 +42,7 @@ def prepare() -> dict[str, str]:
     """Make the installation and return picture name -> address."""
     from django.urls import reverse
 
-    from behaviour.models import Shopper
+    from behaviour.models import Product, Shopper
     from campaigns.models import Campaign, Sender
     from mailai.accounts.models import User
     from segments.models import Segment
@@ -55,10 +55,13 @@ def prepare() -> dict[str, str]:
     draft = _campaign("Early access", segment, Sender.objects.get(kind="demo_inbox"))
     assert Campaign.objects.count() == 2
     shopper = Shopper.objects.order_by("-profile__n_orders").first()
+    product = Product.objects.exclude(image="").order_by("pk").first()
     steps = {f"campaign-{step}": reverse(f"campaigns:{step}", args=[draft.uuid]) for step in STEPS}
     return steps | {
         "today": reverse("analytics:today"),
         "import-upload": reverse("behaviour:import_new"),
+        "products": reverse("behaviour:products"),
+        "product": reverse("behaviour:product", args=[product.sku]),
         "shopper": reverse("analytics:shopper", args=[shopper.pseudonym]),
         "shoppers": reverse("analytics:shoppers"),
         "segment": reverse("segments:detail", args=[segment.uuid]),

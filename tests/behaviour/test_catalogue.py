@@ -118,7 +118,9 @@ def test_the_page_of_a_product_tells_its_history(
     admin: Any, client_for: Any, make_product: Any, make_shopper: Any, make_event: Any
 ) -> None:
     now = datetime.now(UTC)
-    one = make_product(sku="A", price=Decimal("8.50"), stock=0, currency="EUR", attributes={"brand": "Pine"})
+    one = make_product(
+        sku="A", price=Decimal("8.50"), stock=0, currency="EUR", attributes={"brand": "Pine", "tags": ["red", "big"]}
+    )
     for days, cents, stock in ((30, 999, 5), (3, 850, 0)):
         at = now - timedelta(days=days)
         StockChange.objects.create(product=one, at=at, price=Decimal(cents) / 100, stock=stock)
@@ -130,6 +132,7 @@ def test_the_page_of_a_product_tells_its_history(
     assert findings["stock-history"].startswith("Sold out since")
     text = answer.content.decode()
     assert "Pine" in text
+    assert "red, big" in text
     assert "Out of stock" in text
 
 

@@ -73,8 +73,8 @@ def test_attributes_follow_the_file() -> None:
     again = imported('item_id,name,attributes\nA,Mug,"{""brand"": ""Pine"", ""size"": ""L""}"\n')
     assert again.loaded == 0
     imported("item_id,name,attributes\nA,Mug,\n")
-    imported("item_id,name,attributes\nB,Pot,red steel\n")
-    assert Product.objects.get(sku="B").attributes == {"tags": "red steel"}
+    imported("item_id,name,attributes\nB,Pot,red|blue steel\n")
+    assert Product.objects.get(sku="B").attributes == {"tags": ["red", "blue steel"]}
     assert Product.objects.get(sku="A").attributes == {"brand": "Pine", "size": "L"}
 
 
