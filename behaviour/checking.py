@@ -111,7 +111,7 @@ class _Report:
             repeated=cleaned.repeated, ready=len(frame) - known,
         )  # fmt: skip
         self.findings += cleaned.findings
-        self._quality.add(cleaned)
+        self._quality.add(cleaned, table.match)
         for code, example in cleaned.examples.items():
             self.mended.setdefault(code, example)
         for row, code in cleaned.refused:

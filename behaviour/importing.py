@@ -166,7 +166,7 @@ def _run(upload: Upload, run: str) -> None:
         rejects = RejectsFile(f"{upload.uuid}.csv.gz", table.header, upload.checkpoint.get("rejects_bytes", 0))
         for block in cleaned_ahead(table, reading):
             cleaned = without_addresses(block)
-            quality.add(cleaned)
+            quality.add(cleaned, table.match)
             loader.observe(cleaned)
             if cleaned.block.end > upload.checkpoint.get("rows", 0):
                 _load_block(upload, run, loader, cleaned, rejects=rejects)

@@ -7,7 +7,7 @@ import polars as pl
 from django.db.models import QuerySet
 
 from behaviour.core.cleaning import Cleaned
-from behaviour.core.columns import FIELDS, ONLINE_RETAIL
+from behaviour.core.columns import ONLINE_RETAIL, Match
 from behaviour.core.quality import Tally, compared
 from behaviour.models import Product, Upload
 
@@ -21,17 +21,16 @@ class Collector:
     """Collects over the blocks of one upload; a run that goes on later reads them all again, and so does this."""
 
     def __init__(self, upload: Upload) -> None:
-        columns = upload.mapping.get("columns") or {}
-        fields = [name for name in FIELDS.get(upload.kind, ()) if not columns or columns.get(name) or name in columns]
-        self._tally = Tally(fields)
+        self._tally = Tally()
         self._upload = upload
         self._items: list[pl.Series] = []
 
-    def add(self, cleaned: Cleaned) -> None:
-        """Count one block."""
+    def add(self, cleaned: Cleaned, match: Match) -> None:
+        """Count one block; ``match`` says which fields the file has."""
         reasons = Counter(code for _row, code in cleaned.refused)
         findings = cleaned.findings if self._upload.layout != ONLINE_RETAIL else Counter[str]()
-        self._tally.add(cleaned.frame, reasons, findings, cleaned.repeated)
+        fields = set(match.columns)
+        self._tally.add(cleaned.frame, reasons, findings, repeated=cleaned.repeated, fields=fields)
         if "kind" in cleaned.frame.columns:
             self._items.append(cleaned.frame["item_id"].unique())
             if len(self._items) > 50:

@@ -8,8 +8,10 @@ from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
+from behaviour import quality
 from behaviour.core.columns import PRODUCTS, SHOPPERS
 from behaviour.models import Event, Upload
+from behaviour.quality_words import normal
 from behaviour.upload_words import FINDINGS, FIXES, REASONS
 
 State = Upload.State
@@ -109,6 +111,7 @@ def check_context(upload: Upload) -> dict[str, Any]:
         "period": [datetime.fromisoformat(text) for text in preview["period"]],
         "findings": findings,
         "kinds": kinds,
+        "normal": normal(quality.report_of(upload), quality.comparison(upload)),
         "counts_later": unchanged_known,
     }
 

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from behaviour import api, api_docs, demo_views, merge_views, shop_views, upload_run_views, upload_views
+from behaviour import api, api_docs, demo_views, merge_views, quality_views, shop_views, upload_run_views, upload_views
 
 app_name = "behaviour"
 urlpatterns = [
@@ -19,6 +19,7 @@ urlpatterns = [
                 path("<uuid:uuid>/forget/", upload_views.import_forget, name="import_forget"),
                 path("<uuid:uuid>/check/", upload_views.import_check, name="import_check"),
                 path("<uuid:uuid>/cleaning/", upload_views.import_cleaning, name="import_cleaning"),
+                path("<uuid:uuid>/quality/", quality_views.import_quality, name="import_quality"),
                 path("<uuid:uuid>/rejects.csv", upload_run_views.import_rejects, name="import_rejects"),
                 path("<uuid:uuid>/resume/", upload_run_views.import_resume, name="import_resume"),
                 path("<uuid:uuid>/undo/", upload_run_views.import_undo, name="import_undo"),
@@ -43,6 +44,7 @@ urlpatterns = [
     path("data/merges/", merge_views.merges, name="merges"),
     path("data/merges/<uuid:uuid>/undo/", merge_views.merge_undo, name="merge_undo"),
     path("data/merges/with/<str:pseudonym>/", merge_views.merge_with, name="merge_with"),
+    path("data/quality/", quality_views.quality, name="quality"),
     path("settings/shop/", shop_views.shop_settings, name="shop"),
     path("demo/remove/", demo_views.remove_demo, name="remove_demo"),
     path("demo-shop/<slug:sku>/", demo_views.product, name="demo_product"),

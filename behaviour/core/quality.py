@@ -4,7 +4,7 @@ Counts are kept per day and per field, so that memory does not grow with the fil
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 from statistics import median
@@ -28,8 +28,7 @@ LEEWAY = 0.02
 class Tally:
     """Counts over one clean frame after another."""
 
-    def __init__(self, fields: Sequence[str]) -> None:
-        self._fields = fields
+    def __init__(self) -> None:
         self._missing: Counter[str] = Counter()
         self._asked: Counter[str] = Counter()
         self._days: Counter[date] = Counter()
@@ -38,8 +37,19 @@ class Tally:
         self._findings: Counter[str] = Counter()
         self._n: Counter[str] = Counter()
 
-    def add(self, frame: pl.DataFrame, reasons: Counter[str], findings: Counter[str], repeated: int) -> None:
-        """Count the rows of a block: the clean ones, why others were refused, what was found, what was repeated."""
+    def add(
+        self,
+        frame: pl.DataFrame,
+        reasons: Counter[str],
+        findings: Counter[str],
+        *,
+        repeated: int,
+        fields: Collection[str],
+    ) -> None:
+        """Count the rows of a block: the clean ones, why others were refused, what was found, what was repeated.
+
+        ``fields`` are those of which the file has a column; of the others nothing can be missing.
+        """
         self._n.update(
             rows=len(frame) + repeated + reasons.total(), clean=len(frame), repeated=repeated, refused=reasons.total()
         )
@@ -47,7 +57,7 @@ class Tally:
         self._findings += findings
         sold = pl.col("kind").is_in(["purchase", "refund"]) if "kind" in frame.columns else pl.lit(value=True)
         for column, name in ASKED.items():
-            if column not in frame.columns or name not in self._fields:
+            if column not in frame.columns or name not in fields:
                 continue
             rows = frame.filter(sold) if column in SOLD_ONLY and "kind" in frame.columns else frame
             empty = rows[column].is_null()
