@@ -119,10 +119,14 @@ def marks(frame: pl.DataFrame | None, rules: Mapping[str, bool]) -> Counter[str]
     """Count the addresses that are likely wrong, or of which a person should know before mailing them."""
     if frame is None or not (frame["email"] != "").any():
         return Counter()
-    found = frame.filter(pl.col("email") != "").select(
-        email_typo=corrected(frame.filter(pl.col("email") != "")["email"]) != "",
+    given = frame.filter(pl.col("email") != "").select("email")
+    given = given.with_columns(email_typo=corrected(given["email"]) != "")
+    given = given.with_columns(email_reserved=pl.col("email").str.contains(RESERVED_ADDRESS))
+    found = given.select(
+        "email_typo",
+        "email_reserved",
         email_role=is_role("email"),
-        email_disposable=is_disposable("email"),
-        email_reserved=pl.col("email").str.contains(RESERVED_ADDRESS),
+        # Lists of such services hold typing errors and examples too.
+        email_disposable=is_disposable("email") & ~pl.col("email_typo") & ~pl.col("email_reserved"),
     )
     return Counter({code: n for code in found.columns if is_on(code, rules) and (n := int(found[code].sum()))})

@@ -6,7 +6,7 @@ Both the check and the import judge by what was found here, so that they say the
 import polars as pl
 
 from behaviour.core import filling
-from behaviour.core.cleaning import Reading, typed_rows
+from behaviour.core.cleaning import HIGHEST_PRICE, MOST_PIECES, Reading, typed_rows
 from behaviour.core.columns import EVENTS, ONLINE_RETAIL, ORDERS, Match
 from behaviour.core.parsing import Block
 from behaviour.core.robots import RobotWatch
@@ -14,6 +14,8 @@ from behaviour.core.rules import SOLD, Found, is_on
 
 # Rows of which prices, quantities and countries are looked at.
 SAMPLE = 200_000
+# Other numbers say nothing about what is usual.
+SENSIBLE = {"price": (0, HIGHEST_PRICE), "quantity": (1, MOST_PIECES)}
 # Above the usual: ten times it, and ten standard deviations as the median of deviations tells them, of so many rows.
 TIMES, DEVIATIONS, FEWEST, MOST_PRODUCTS = 10, 10 * 1.4826, 8, 5_000
 
@@ -54,8 +56,7 @@ class Scout:
             return Found(robots)
         sample = pl.concat(self._sample)
         sensible = sample.with_columns(
-            pl.when(pl.col(name) >= least).then(pl.col(name)).alias(name)
-            for name, least in (("price", 0), ("quantity", 1))
+            pl.when(pl.col(name).is_between(*ends)).then(name).alias(name) for name, ends in SENSIBLE.items()
         )
         prices, pieces = limits(sensible, "price"), limits(sensible, "quantity")
         usual = {item: (prices.get(item), pieces.get(item)) for item in {**prices, **pieces}}
