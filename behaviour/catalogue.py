@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import TruncWeek
 from django.utils import timezone
 from django.utils.timezone import now
@@ -67,18 +67,17 @@ def listed(filters: Filters) -> "QuerySet[Product]":
 
 
 def recent_orders(product_ids: Collection[int]) -> dict[int, int]:
-    """Count the orders of each product in the last 90 days; one grouped query over an index."""
+    """Count the orders of each product in the last 90 days, in one query.
+
+    The database is led from product to product: asked for all at once, SQLite reads every order of those days.
+    """
     since = now() - timedelta(days=RECENT_DAYS)
-    bought = Event.objects.filter(BOUGHT, product__in=product_ids, at__gte=since, kind=Event.Kind.PURCHASE)
-    rows = (
-        bought.order_by()
-        .values_list("product_id")
-        .annotate(
-            named=Count("order_ref", distinct=True, filter=~Q(order_ref="")),
-            unnamed=Count("pk", filter=Q(order_ref="")),
-        )
-    )
-    return {product: named + unnamed for product, named, unnamed in rows}
+    bought = Event.objects.filter(BOUGHT, product=OuterRef("pk"), at__gte=since).order_by().values("product")
+    named = Count("order_ref", distinct=True, filter=ORDERED & ~Q(order_ref=""))
+    unnamed = Count("pk", filter=ORDERED & Q(order_ref=""))
+    counted = Subquery(bought.annotate(n=named + unnamed).values("n"))
+    rows = Product.objects.filter(pk__in=product_ids).order_by().values_list("pk").annotate(n=counted)
+    return {product: n for product, n in rows if n}
 
 
 def orders_by_week(product: Product) -> list[tuple[datetime, int]]:
