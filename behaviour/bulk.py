@@ -55,6 +55,22 @@ def insert_frame(model: type[models.Model], frame: pl.DataFrame) -> int:
         return int(cursor.rowcount)
 
 
+def change(statements: dict[str, str], rows: pl.DataFrame) -> None:
+    """Change many rows: one statement on PostgreSQL, one prepared statement on SQLite.
+
+    ``statements`` holds one for each vendor; that of SQLite takes the columns in their order, that of PostgreSQL a
+    JSON list of rows.
+    """
+    if rows.is_empty():
+        return
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(statements["postgresql"], [as_json(rows.to_dicts())])
+        else:
+            many: Any = rows.iter_rows()
+            cursor.executemany(statements["sqlite"], many)
+
+
 def _insert_sql(model: type[models.Model], names: Sequence[str]) -> str:
     quote = connection.ops.quote_name
     columns, places = ", ".join(map(quote, names)), ", ".join(["%s"] * len(names))

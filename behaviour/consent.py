@@ -1,16 +1,28 @@
 """Permission: given, withdrawn, suppressed. Asked when a message is planned and again when it leaves."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, CharField, Count, Exists, OuterRef, QuerySet, Value, When
+from django.db.models import Case, CharField, Count, Exists, Max, OuterRef, QuerySet, Value, When
 
 from behaviour.identity import kept_ids
 from behaviour.models import Consent, ConsentState, Identity, Shopper, Suppression
 
 BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What one shopper said about one purpose, when, and where it is written."""
+
+    shopper_id: int
+    state: str
+    source: str
+    at: datetime
+    proof: str = ""
 
 
 def give(shopper_ids: Iterable[int], purpose: str, *, source: str, at: datetime, proof: str = "") -> None:
@@ -26,23 +38,39 @@ def withdraw(shopper_ids: Iterable[int], purpose: str, *, source: str, at: datet
 def _state(
     shopper_ids: Iterable[int], purpose: str, state: ConsentState, *, source: str, at: datetime, proof: str
 ) -> None:
-    """Append the statement; the shopper's own column follows only if nothing newer is on record."""
-    ids = list(dict.fromkeys(shopper_ids))
-    for start in range(0, len(ids), BATCH):
+    record([Statement(pk, state, source, at, proof) for pk in dict.fromkeys(shopper_ids)], purpose)
+
+
+def record(statements: Sequence[Statement], purpose: str) -> None:
+    """Append statements; a shopper's own column follows the newest on record, of two at one moment the later written.
+
+    Costs six queries for a thousand of them.
+    """
+    for start in range(0, len(statements), BATCH):
         with transaction.atomic():
-            # Who was merged into another meanwhile said it as that other one.
-            kept = kept_ids(ids[start : start + BATCH])
-            batch = list(dict.fromkeys(kept.get(pk, pk) for pk in ids[start : start + BATCH]))
-            newer = set(
-                Consent.objects.filter(shopper_id__in=batch, purpose=purpose, at__gt=at).values_list(
-                    "shopper_id", flat=True
-                )
-            )
-            Consent.objects.bulk_create(
-                Consent(shopper_id=pk, purpose=purpose, state=state, source=source, at=at, proof=proof) for pk in batch
-            )
-            if purpose == Consent.Purpose.MARKETING:
-                Shopper.everything.filter(pk__in=set(batch) - newer).update(marketing=state)
+            _record_batch(statements[start : start + BATCH], purpose)
+
+
+def _record_batch(statements: Sequence[Statement], purpose: str) -> None:
+    # Who was merged into another meanwhile said it as that other one.
+    kept = kept_ids(row.shopper_id for row in statements)
+    said = list(dict.fromkeys(replace(row, shopper_id=kept.get(row.shopper_id, row.shopper_id)) for row in statements))
+    newest: dict[int, Statement] = {}
+    for row in said:
+        if row.shopper_id not in newest or row.at >= newest[row.shopper_id].at:
+            newest[row.shopper_id] = row
+    before = Consent.objects.filter(shopper_id__in=newest, purpose=purpose).order_by().values("shopper_id")
+    latest = dict(before.annotate(latest=Max("at")).values_list("shopper_id", "latest"))
+    Consent.objects.bulk_create(
+        Consent(shopper_id=row.shopper_id, purpose=purpose, state=row.state, source=row.source, at=row.at,
+                proof=row.proof) for row in said
+    )  # fmt: skip
+    if purpose != Consent.Purpose.MARKETING:
+        return
+    for state in ConsentState.values:
+        now_so = [pk for pk, row in newest.items() if row.state == state and latest.get(pk, row.at) <= row.at]
+        if now_so:
+            Shopper.everything.filter(pk__in=now_so).update(marketing=state)
 
 
 def suppress(email_index: str, reason: str) -> None:

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import polars as pl
 from django.db import connection
@@ -108,8 +107,8 @@ class ProductLoader:
         rows = rows.filter(pl.any_horizontal(*differs, pl.col("in_catalogue") == 0))
         rows = rows.with_columns(price=pl.col("cents") / 100)
         kept = pl.when(pl.col("attributes") == "").then(pl.lit("{}")).otherwise("attributes").alias("attributes")
-        _run(CHANGE, rows.with_columns(kept).select(CHANGED))
-        _run(PICTURE, rows.filter(pl.col("image") != pl.col("image_was")).select("image", "id"))
+        bulk.change(CHANGE, rows.with_columns(kept).select(CHANGED))
+        bulk.change(PICTURE, rows.filter(pl.col("image") != pl.col("image_was")).select("image", "id"))
         moved = rows.filter(pl.any_horizontal(pl.col(n).ne_missing(pl.col(f"{n}_was")) for n in ("cents", "stock")))
         _note(moved.select("stock", "price", product_id="id"))
         return len(rows)
@@ -148,18 +147,6 @@ def _attributes(text: str) -> str:
 def _note(rows: pl.DataFrame) -> None:
     """Keep stock and price from now on."""
     bulk.insert_frame(StockChange, rows.select("product_id", "stock", "price", at=_utc_now()))
-
-
-def _run(statements: dict[str, str], rows: pl.DataFrame) -> None:
-    """Change many rows: one statement on PostgreSQL, one prepared statement on SQLite."""
-    if rows.is_empty():
-        return
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(statements["postgresql"], [json.dumps(rows.to_dicts(), ensure_ascii=False)])
-        else:
-            many: Any = rows.iter_rows()
-            cursor.executemany(statements["sqlite"], many)
 
 
 def _utc_now() -> pl.Expr:

@@ -79,8 +79,9 @@ def decrypt(token: str, context: str) -> str:
 def normal_email(address: str) -> str:
     """Return the form under which one mailbox is found: NFKC, trimmed, lower case, IDNA domain."""
     local, _, domain = unicodedata.normalize("NFKC", address).strip().lower().rpartition("@")
-    with contextlib.suppress(UnicodeError):  # an impossible domain is found by its own spelling
-        domain = domain.encode("idna").decode()
+    if not domain.isascii():
+        with contextlib.suppress(UnicodeError):  # an impossible domain is found by its own spelling
+            domain = domain.encode("idna").decode()
     return f"{local}@{domain}"
 
 

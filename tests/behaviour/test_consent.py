@@ -33,3 +33,21 @@ def test_suppressing_twice_keeps_the_first_reason(db):
     consent.suppress("0" * 32, Suppression.Reason.BOUNCED)
     consent.suppress("0" * 32, Suppression.Reason.COMPLAINED)
     assert Suppression.objects.get().reason == "bounced"
+
+
+def test_of_many_statements_each_shopper_follows_the_newest(make_shopper):
+    ada, jonas = (make_shopper(f"{name}@x.example", marketing="unknown") for name in ("ada", "jonas"))
+    old, new = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2))
+    consent.give([jonas.pk], "marketing", source="shop", at=new)
+    consent.record(
+        [
+            consent.Statement(ada.pk, "withdrawn", "shop", new),
+            consent.Statement(ada.pk, "given", "shop", old),
+            consent.Statement(jonas.pk, "withdrawn", "shop", old),
+        ],
+        "marketing",
+    )
+    ada.refresh_from_db()
+    jonas.refresh_from_db()
+    assert (ada.marketing, jonas.marketing) == ("withdrawn", "given")
+    assert ada.consents.count() == 2

@@ -11,7 +11,7 @@ import pytest
 from behaviour import uploads
 from behaviour.core.layouts import BY_NAME
 from behaviour.importing import import_upload
-from behaviour.models import Event, Identity, Product, Shop, Shopper, Suppression, Upload
+from behaviour.models import Consent, Event, Identity, Product, Shop, Shopper, Suppression, Upload
 from mailai.crypto import blind_index
 
 FORMATS = Path(__file__).parent.parent / "data" / "formats"
@@ -221,3 +221,13 @@ def test_every_format_is_documented() -> None:
     text = (FORMATS.parents[2] / "docs" / "formats.md").read_text()
     assert not [name for name in BY_NAME if name != "ratings" and f"`{name}`" not in text]
     assert not [path.name for path in FORMATS.iterdir() if f"`{path.name}`" not in text]
+
+
+def test_permission_at_many_moments_costs_no_query_a_row(django_assert_max_num_queries: Any) -> None:
+    header, row = (FORMATS / "mailchimp_subscribed.csv").read_text().splitlines()
+    moments = [f"2026-01-01 09:{n // 60:02}:{n % 60:02}" for n in range(300)]
+    rows = [row.replace("elena@", f"elena{n}@").replace("2026-01-01 09:05:00", at) for n, at in enumerate(moments)]
+    with django_assert_max_num_queries(150):
+        load("subscribed.csv", "\n".join([header, *rows]).encode())
+    assert Shopper.objects.filter(marketing="given").count() == 300
+    assert Consent.objects.values("at").distinct().count() == 300
