@@ -115,8 +115,12 @@ def rows_read(place: Place) -> int:
     return int(rows[0][0]) if rows else 0
 
 
-def reached(place: Place, share: float) -> None:
-    until(lambda: rows_read(place) >= share * N_ROWS)
+def reached(place: Place, share: float, process: "subprocess.Popen[str]") -> None:
+    def so_far() -> bool:
+        assert process.poll() is None, process.communicate()
+        return rows_read(place) >= share * N_ROWS
+
+    until(so_far)
 
 
 def visible(place: Place) -> str:
@@ -129,7 +133,7 @@ def test_killed_and_called_again_it_leaves_what_an_undisturbed_import_leaves(
 ) -> None:
     place.fresh(file)
     process = upload(place, file, breath=0.3)
-    reached(place, share)
+    reached(place, share, process)
     process.kill()
     process.communicate()
     assert visible(place) == "0 0 0", "nobody sees half an import"
@@ -142,7 +146,7 @@ def test_killed_and_called_again_it_leaves_what_an_undisturbed_import_leaves(
 def test_a_running_import_stops_within_five_seconds_and_frees_its_space(place: Place, file: Path) -> None:
     place.fresh(file)
     process = upload(place, file)
-    reached(place, 0.3)
+    reached(place, 0.3, process)
     begun(place, "shell", "-c", CANCEL, "-v", "0").communicate(timeout=180)
     stopped_after = until(lambda: process.poll() is not None)
     assert stopped_after < 5
@@ -157,7 +161,7 @@ def test_a_second_import_waits_for_the_first(
 ) -> None:
     place.fresh(file)
     first = upload(place, file)
-    reached(place, 0.1)
+    reached(place, 0.1, first)
     other = tmp_path / "other.csv"
     other.write_text("user_id,item_id,event,timestamp\nu1,sku-1,view,2026-01-01 10:00:00\n")
     second = upload(place, other, breath=0)
@@ -177,7 +181,7 @@ def test_a_database_that_is_gone_for_a_while_is_waited_for(
         else ""
     )
     process = upload(place, file, breath=0.05, more=more)
-    reached(place, 0.2)
+    reached(place, 0.2, process)
     with shut(place):
         time.sleep(4)
     assert finished(process)["loaded"] == N_ROWS - N_BAD
