@@ -122,6 +122,8 @@ def _few(n: int) -> None:
 
 
 def _within_rate(caller: Caller, n: int) -> None:
+    if n > caller.rate:
+        raise ApiError(413, "too_many", f"This key may send {caller.rate} entries a minute; this request holds {n}.")
     if wait := apikeys.wait_seconds(caller, max(n, 1)):
         reason = f"This key may send {caller.rate} entries a minute. Nothing was stored; try again in {wait} s."
         raise ApiError(429, "too_fast", reason, Retry_After=str(wait))

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from django.db import connection
+from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 
@@ -17,6 +17,7 @@ API = "/api/"
 FOR_PEOPLE = "/api/v1/docs"
 # A connection of SQLite is worth keeping: its first query reads the schema and half the index anew.
 KEEP_SECONDS = 60
+AGAIN = "Send it again: what is stored already is not stored twice."
 
 
 class ApiError(Exception):
@@ -61,9 +62,12 @@ class ApiDoor:
             return refused(ApiError(404, "not_found", "Nothing is at this address. See /api/v1/docs."))
         except ApiError as error:
             return refused(error)
+        except OperationalError:
+            LOG.exception("The database did not answer: %s", path)
+            return refused(ApiError(503, "busy", f"The database does not answer now. {AGAIN}", Retry_After="5"))
         except Exception:
             LOG.exception("API request failed: %s", path)
-            return refused(ApiError(500, "broken", "Something broke here. Nothing was stored; send it again."))
+            return refused(ApiError(500, "broken", f"Something broke here. {AGAIN}"))
         finally:
             if connection.vendor == "sqlite" and connection.connection is not None:
                 connection.close_at = time.monotonic() + KEEP_SECONDS

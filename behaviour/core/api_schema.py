@@ -42,9 +42,10 @@ RECORDS: dict[str, type[msgspec.Struct]] = {"events": Event, "shoppers": Shopper
 ERRORS = {
     "401": "No key, or one that is unknown, revoked or expired.",
     "403": "The key lacks the scope, or a site key was sent from another site.",
-    "413": "More than 5 MB or 1,000 entries.",
+    "413": "More than 5 MB or 1,000 entries, or more than the key may send in a minute.",
     "422": "The body as a whole can't be read. Nothing was stored.",
     "429": "Too much in this minute. Nothing was stored; Retry-After says for how many seconds to wait.",
+    "503": "The database does not answer now. Send it again after Retry-After seconds.",
 }
 
 

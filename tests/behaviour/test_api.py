@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from django.db import OperationalError
 
 from behaviour.core import api_schema
 from behaviour.models import Consent, Event, Identity, Product, Shopper, StockChange, Upload
@@ -184,10 +185,14 @@ def test_wrong_addresses_and_methods_answer_in_json(client):
         assert answer.json()["error"]["reason"]
 
 
-def test_a_failure_inside_answers_in_json(send, monkeypatch):
-    monkeypatch.setattr("behaviour.api_store.store", lambda rows: 1 / 0)
+@pytest.mark.parametrize(("error", "says"), [(OperationalError, (503, "busy")), (ZeroDivisionError, (500, "broken"))])
+def test_a_failure_inside_answers_in_json(send, monkeypatch, error, says):
+    def fail(rows):
+        raise error
+
+    monkeypatch.setattr("behaviour.api_store.store", fail)
     answer, status = send("events", [VIEW])
-    assert (status, answer["error"]["code"]) == (500, "broken")
+    assert (status, answer["error"]["code"]) == says
 
 
 def test_shoppers_are_made_and_changed(send):
