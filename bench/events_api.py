@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.events_api_ways import BATCH, SECRET, body
+from bench.events_api_ways import BATCH, N_SHOPPERS, SECRET, body
 from bench.imports import Place
 
 CONNECTIONS, WARM_BATCHES, BARE_BATCHES, START_SECONDS = 8, 40, 300, 60
@@ -40,11 +40,16 @@ TARGETS = {
 
 
 class ApiPlace(Place):
-    """A database for the event API."""
+    """A database for the event API, where so many shoppers are known."""
+
+    def __init__(self, folder: Path, server: str = "", *, n_shoppers: int = N_SHOPPERS) -> None:
+        super().__init__(folder, server)
+        self.n_shoppers = n_shoppers
 
     def start(self, way: str, file: Path, n_rows: int) -> "subprocess.Popen[str]":
         """Begin one way in a process of its own."""
-        command = [sys.executable, "-m", "bench.events_api_ways", way, str(self.folder), str(n_rows)]
+        n = self.n_shoppers if way == "prepare" else n_rows
+        command = [sys.executable, "-m", "bench.events_api_ways", way, str(self.folder), str(n)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         return subprocess.Popen(command, env=self.environment, text=True, **pipes)  # type: ignore[call-overload, no-any-return]
 
@@ -74,8 +79,8 @@ class Sent:
 
 
 @contextmanager
-def served(place: ApiPlace, way: str) -> Iterator[int]:
-    """Serve as `up` does; yields the port."""
+def served(place: ApiPlace, way: str) -> "Iterator[tuple[int, subprocess.Popen[bytes]]]":
+    """Serve as `up` does; yields the port and the process, which leads a group of its own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -93,7 +98,7 @@ def served(place: ApiPlace, way: str) -> Iterator[int]:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.1)
-        yield port
+        yield port, process
     finally:
         process.terminate()
         process.wait(30)
@@ -141,7 +146,7 @@ def one_round(place: ApiPlace, seconds: float) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for way in ("plain", "ours"):
         place.fresh(place.folder)
-        with served(place, way) as port:
+        with served(place, way) as (port, _process):
             send(place, port, way, range(WARM_BATCHES))
             sent = send(place, port, way, range(WARM_BATCHES, WARM_BATCHES + int(seconds * FASTEST / BATCH)), seconds)
             assert not sent.failures, sent.failures[:3]

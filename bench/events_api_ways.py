@@ -50,7 +50,7 @@ def event(place: int) -> dict[str, Any]:
     }
 
 
-def prepare(folder: Path, _n: int) -> dict[str, Any]:
+def prepare(folder: Path, n: int) -> dict[str, Any]:
     """Make the tables, a key, and the shoppers and products that are known."""
     call_command("migrate", verbosity=0)
     call_command("createcachetable", verbosity=0)
@@ -58,12 +58,13 @@ def prepare(folder: Path, _n: int) -> dict[str, Any]:
     user = User.objects.create(email="bench@example.com", is_admin=True)
     _key, secret = apikeys.create("bench", [ApiKey.Scope.EVENTS], by=user, rate=RATE)
     (folder / SECRET).write_text(secret)
-    n, now = N_SHOPPERS, datetime.now(UTC)
+    now = datetime.now(UTC)
     texts = {name: [""] * n for name in ("locale", "timezone", "country")}
     names = {"external_id": [f"u{i}" for i in range(n)], "pseudonym": [new_pseudonym() for _i in range(n)]}
     rest = {"marketing": ["unknown"] * n, "demo": [False] * n, "created_at": [now] * n}
     bulk.insert(Shopper, names | texts | rest, batch=50_000)
-    Product.objects.bulk_create((Product(sku=f"p{i}") for i in range(N_PRODUCTS)), batch_size=2000)
+    n_products = min(n, N_PRODUCTS)
+    Product.objects.bulk_create((Product(sku=f"p{i}") for i in range(n_products)), batch_size=2000)
     return {}
 
 
