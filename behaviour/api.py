@@ -20,6 +20,7 @@ from mailai.accounts.roles import public
 
 MOST_BYTES = 5_000_000
 BEARER = "Bearer "
+PAGES = "page/"
 Scope = ApiKey.Scope
 
 
@@ -50,7 +51,8 @@ def _stored(caller: Caller, good: list[api_events.Event], refused: list[api_even
         with api_store.one_writer():
             name_of = api_people.names(good)
             currency = Shop.current().currency if any(event.currency for event in good) else ""
-            n_new = api_store.store(api_events.rows(good, name_of, currency))
+            space = PAGES if Scope.BROWSER in caller.scopes else ""
+            n_new = api_store.store(api_events.rows(good, name_of, currency, space))
             apikeys.note_event(caller)
     refused.sort(key=lambda one: one.index)
     return {"accepted": n_new, "duplicates": len(good) - n_new, "refused": refused}

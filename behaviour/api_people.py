@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import polars as pl
 from django.db import IntegrityError, transaction
-from django.utils.timezone import now
 
 from behaviour import api_store, merging
 from behaviour.core.api_events import ADDRESS, Event, Refusal, refusal
@@ -89,10 +88,9 @@ def save_shoppers(records: Sequence[tuple[int, ShopperRecord]], prefix: str) -> 
 def _person(row: int, record: ShopperRecord) -> tuple[Any, ...]:
     user, email = _who(record.user_id, record.email)
     given = None if record.consent is None else record.consent == "given"
-    at = record.consent_at or now()
     return (
         row, user, email, record.first_name, record.last_name, record.phone, record.country, record.locale, given,
-        at if given is not None else None, record.consent_source, "",
+        record.consent_at, record.consent_source, "",
     )  # fmt: skip
 
 

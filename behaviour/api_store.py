@@ -64,7 +64,11 @@ def store(rows: dict[str, Row]) -> int:
     )
     if unfinished:
         _take_over(list(rows), unfinished)
-    return insert([(shoppers[one.name], one.kind, products.get(one.item), *one[3:]) for one in ordered])
+    n_new = insert([(shoppers[one.name], one.kind, products.get(one.item), *one[3:]) for one in ordered])
+    if n_new < len(ordered):
+        # What an upload brought before was sent now too: its undo must not take away what we acknowledge.
+        Event.everything.filter(dedupe_key__in=list(rows), upload__isnull=False).update(upload=None)
+    return n_new
 
 
 def insert(values: Sequence[tuple[Any, ...]]) -> int:

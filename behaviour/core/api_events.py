@@ -189,7 +189,7 @@ def _texts(event: Event) -> tuple[str, ...]:
     return event.user_id, event.email, event.visitor_id, event.item_id, event.order_id, event.key, event.currency
 
 
-def rows(events: Sequence[Event], name_of: Callable[[Event], str], currency: str) -> dict[str, Row]:
+def rows(events: Sequence[Event], name_of: Callable[[Event], str], currency: str, space: str = "") -> dict[str, Row]:
     """Return key -> row; an event that stands twice in the batch stands once here.
 
     A row of a file with the same content has the same key.
@@ -198,6 +198,7 @@ def rows(events: Sequence[Event], name_of: Callable[[Event], str], currency: str
     ----------
     name_of : what the shopper is called in the shop.
     currency : the shop's; an amount in another one is left out. "" = no event names one.
+    space : before the events' own keys. Keys that anybody may invent, those of pages, never stand in the way of others.
     """
     found: dict[str, Row] = {}
     for event in events:
@@ -206,7 +207,7 @@ def rows(events: Sequence[Event], name_of: Callable[[Event], str], currency: str
             at = at.astimezone(UTC)
         kind, quantity = event.event, event.quantity
         each = event.rating if kind == "rating" else event.price
-        key = _key(event, at)
+        key = _key(event, at, space)
         amount = None
         if each is not None and (kind == "rating" or not currency or event.currency in ("", currency)):
             amount = round(each if kind == "rating" else each * quantity, 2)
@@ -218,9 +219,9 @@ def rows(events: Sequence[Event], name_of: Callable[[Event], str], currency: str
     return found
 
 
-def _key(event: Event, at: datetime) -> str:
+def _key(event: Event, at: datetime, space: str) -> str:
     if event.key:
-        return own_keys([event.key])[0].hex()
+        return own_keys([space + event.key])[0].hex()
     micros = (at - EPOCH) // SECOND
     rated = event.event == "rating"
     who = event.user_id.strip() or event.email.strip().lower() or BY_VISITOR + event.visitor_id

@@ -26,7 +26,9 @@ class ShopperRecord(msgspec.Struct, forbid_unknown_fields=True):
     consent: (
         Annotated[Literal["given", "withdrawn"], Meta(description="What she said about marketing email.")] | None
     ) = None
-    consent_at: Annotated[datetime, Meta(tz=True, description="When; left out: now.")] | None = None
+    consent_at: (
+        Annotated[datetime, Meta(tz=True, description="When; left out: now, and an earlier withdrawal stands.")] | None
+    ) = None
     consent_source: Annotated[str, Meta(max_length=60, description="Where; left out: api.")] = ""
 
 

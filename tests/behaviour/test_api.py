@@ -251,3 +251,29 @@ def test_a_batch_costs_the_same_queries_whatever_its_size(send, django_assert_ma
     batch = [VIEW | {"item_id": f"P{n}", "user_id": f"U{n}"} for n in range(300)]
     with django_assert_max_num_queries(24):
         assert send("events", batch)[0]["accepted"] == 300
+
+
+def test_a_yes_without_its_date_does_not_undo_a_withdrawal(send):
+    send("shoppers", [{"user_id": "U1", "consent": "withdrawn"}])
+    assert Shopper.objects.get().marketing == "withdrawn"
+    send("shoppers", [{"user_id": "U1", "consent": "given"}])
+    assert Shopper.objects.get().marketing == "withdrawn"
+    send("shoppers", [{"user_id": "U1", "consent": "given", "consent_at": datetime.now(UTC).isoformat()}])
+    assert Shopper.objects.get().marketing == "given"
+
+
+def test_what_a_finished_upload_brought_outlives_its_undo_once_it_was_sent_too(send):
+    send("events", [VIEW | {"key": "k1"}])
+    Event.objects.update(upload=Upload.objects.create(filename="a.csv", state="done"))
+    assert send("events", [VIEW | {"key": "k1"}])[0]["duplicates"] == 1
+    assert Event.everything.get().upload is None
+
+
+def test_the_keys_of_pages_never_stand_in_the_way_of_the_shops_own(client, send, key_for):
+    site = key_for("events:browser", origins=["https://shop.example"])
+    body = json.dumps({"events": [VIEW | {"user_id": "", "visitor_id": "v1", "key": "order-1"}]})
+    headers = {"Origin": "https://shop.example"}
+    for accepted in (1, 0):
+        answer = client.post(f"/api/v1/events?key={site}", body, content_type="text/plain", headers=headers)
+        assert answer.json()["accepted"] == accepted
+    assert send("events", [VIEW | {"key": "order-1"}])[0]["accepted"] == 1
