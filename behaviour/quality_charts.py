@@ -11,7 +11,7 @@ from behaviour.upload_words import FIELD_NAMES, REASONS
 from mailai.ui.charts import Chart, Series, bars, lines
 from mailai.ui.numbers import count, day, percent
 
-MOST_BARS = 8
+MOST_BARS, LONGEST_LABEL = 8, 20
 
 
 def per_day(report: Mapping[str, Any]) -> Chart | None:
@@ -71,11 +71,17 @@ def refused(report: Mapping[str, Any]) -> Chart | None:
         id="refused-rows",
         finding=_("Most refused rows: %(reason)s") % {"reason": names[0]},
         explanation=_("Refused rows by reason."),
-        figure=bars([Series(_("Rows"), names, [n for _code, n in reasons], "c2")]),
+        figure=bars([Series(_("Rows"), _short(names), [n for _code, n in reasons], "c2")]),
         label=_("Refused rows by reason"),
         columns=[_("Reason"), _("Rows")],
         rows=[(name, count(n)) for name, (_code, n) in zip(names, reasons, strict=True)],
     )
+
+
+def _short(names: Sequence[str]) -> list[str]:
+    """Return names that fit below a bar, each another one; the table has them whole."""
+    cut = [name if len(name) <= LONGEST_LABEL else f"{name[:LONGEST_LABEL].rstrip()}…" for name in names]
+    return [name if cut.index(name) == at else f"{name} {at + 1}" for at, name in enumerate(cut)]
 
 
 def shares_over_time(listed: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart | None:

@@ -19,6 +19,17 @@ NAMES = {
     "view_to_order": gettext_lazy("Orders per view"),
 }
 COUNTED = ("per_day", "gaps")
+# What to do where a number is unusual.
+ADVICE = {
+    "per_day": gettext_lazy("Look whether the export is complete."),
+    "gaps": gettext_lazy("Look whether the export is complete."),
+    "refused": gettext_lazy("Look at the reasons below the refused rows."),
+    "repeated": gettext_lazy("Look whether the export holds a time twice."),
+    "machines": gettext_lazy("Look who visits the shop; their views are left out."),
+    "outliers": gettext_lazy("Look whether prices are in the right currency and unit."),
+    "cart_to_order": gettext_lazy("Look whether carts and orders are both exported."),
+    "view_to_order": gettext_lazy("Look whether views and orders are both exported."),
+}
 # What the check page speaks of even when nothing is odd.
 SPOKEN = ("per_day", "cart_to_order")
 
@@ -40,7 +51,8 @@ def sentence(row: Mapping[str, Any]) -> str:
     if row["usual"] is None:
         return _("%(name)s: %(value)s. There is no earlier file like this to compare with.") % words
     if row["odd"]:
-        return _("%(name)s: %(value)s, usual are %(low)s to %(high)s. Look whether the export is complete.") % words
+        said = _("%(name)s: %(value)s, usual are %(low)s to %(high)s.") % words
+        return f"{said} {ADVICE[name]}"
     if name == "per_day" and row["change"] is not None:
         return _("Rows per day are within the usual range (%(change)s).") % {
             "change": f"{'+' if row['change'] >= 0 else '−'}{percent(abs(row['change']))}"

@@ -105,7 +105,8 @@ def _by_day(counted: Mapping[date, int]) -> dict[str, Any]:
 
 def _between(counted: Mapping[date, int]) -> list[date]:
     """Return the first days without a row, at most ten, each between days that have some."""
-    days, found = sorted(counted), []
+    days = sorted(counted)
+    found: list[date] = []
     for before, after in pairwise(days):
         day = before + timedelta(days=1)
         while day < after and len(found) < 10:
