@@ -40,6 +40,8 @@ def test_a_known_file_takes_three_clicks(visit: Visit, admin: Any, tmp_path: Pat
     expect(page.get_by_role("heading", name="60 rows loaded")).to_be_visible()
     expect(page.locator("[data-sum]")).to_have_text("60 loaded + 0 known + 0 refused = 60 rows read")
     watched.check()
+    watched.open(reverse("behaviour:imports"))
+    watched.check()
     assert Event.objects.count() == 60
 
 
