@@ -40,6 +40,7 @@ def events(request: HttpRequest) -> HttpResponse:
     refused += senseless
     if browser:
         api_browser.limit(request, good)
+        api_browser.mark(good)
     _within_rate(caller, len(good) + len(refused))
     response = answer(_stored(caller, good, refused))
     return api_browser.allow(request, response) if browser else response

@@ -10,7 +10,7 @@
   var address = new URL("events?key=" + encodeURIComponent(script.dataset.key), script.src).href;
   // Who tells the browser not to be followed is not followed, whatever a banner says.
   var refuses = navigator.globalPrivacyControl === true || navigator.doNotTrack === "1";
-  var me = read(), queue = [], timer = 0;
+  var me = refuses ? null : read(), queue = [], timer = 0;
 
   function read() {
     try { return JSON.parse(localStorage.getItem(STORE)); } catch (error) { return null; }
@@ -51,11 +51,11 @@
     if (!timer) timer = setTimeout(send, WAIT);
   }
   function purchase(order, lines) {
-    (lines || []).forEach(function (line) {
+    (lines || []).forEach(function (line, place) {
       note("purchase", line.item, {
         order_id: String(order), quantity: line.quantity, price: line.price, currency: line.currency,
         // The page of thanks may be loaded again: the same line is the same event.
-        key: "order/" + order + "/" + line.item
+        key: "order/" + order + "/" + place + "/" + line.item
       });
     });
   }

@@ -139,6 +139,15 @@ def test_a_page_cannot_tell_what_only_the_shop_knows(client, site_key):
     assert not Event.objects.exists()
 
 
+def test_a_page_cannot_take_the_key_of_an_event_that_the_shop_sends_later(client, admin, site_key):
+    browse(client, site_key, [VIEW | {"key": "A-1001/1"}])
+    secret = apikeys.create("Till", ["events:write"], by=admin, rate=10)[1]
+    body = json.dumps({"events": [VIEW | {"key": "A-1001/1"}]})
+    headers = {"Authorization": f"Bearer {secret}"}
+    answer = client.post("/api/v1/events", body, content_type="application/json", headers=headers)
+    assert answer.json()["accepted"] == 1
+
+
 def test_a_visitor_sends_only_so_much_in_a_minute(client, site_key, monkeypatch):
     monkeypatch.setattr("behaviour.api_browser.MOST_OF_VISITOR", 3)
     batch = [VIEW | {"item_id": str(n), "visitor_id": "busy"} for n in range(2)]
