@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from django.db import connection
 from django.db.models import OuterRef, Subquery, UniqueConstraint
 
 from behaviour.models import Event, Identity, Merge, Shopper
@@ -118,8 +119,7 @@ def back(merges: Sequence[Merge], here: dict[int, int]) -> None:
             for pk in ids_in(merge.moved, model._meta.label):
                 if now_at.get(pk) == here[merge.pk]:
                     now_at[pk] = merge.joined_id
-        changed = [model(pk=pk, **{f"{name}_id": at}) for pk, at in now_at.items() if before[pk] != at]
-        _manager(model).bulk_update(changed, [name], batch_size=CHUNK)
+        write(model, [name], [(at, pk) for pk, at in now_at.items() if before[pk] != at])
 
 
 def _places(model: Any, name: str, ids: Sequence[int]) -> dict[int, int]:
@@ -139,6 +139,16 @@ def without(outer: Moved, inner: Moved, joined_id: int) -> Moved:
         left[label] = as_ranges(rest) if label == EVENTS else rest
     left["identity"] = [field for field in outer.get("identity", []) if field not in inner.get("identity", [])]
     return left
+
+
+def write(model: Any, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Set these fields of many rows, given as (value, …, id): numbers and texts. bulk_update() is much slower."""
+    quote = connection.ops.quote_name
+    columns = ", ".join(f"{quote(model._meta.get_field(name).column)} = %s" for name in names)
+    table, key = quote(model._meta.db_table), quote(model._meta.pk.column)
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(f"UPDATE {table} SET {columns} WHERE {key} = %s", rows)  # noqa: S608 names of our models
 
 
 def in_parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from behaviour import consent
+from behaviour.merge_moves import write
 from behaviour.models import Consent, ConsentState, Merge, Shopper
 
 MARKETING = Consent.Purpose.MARKETING
@@ -61,7 +62,8 @@ def apart(merges: Sequence[Merge], here: dict[int, int]) -> None:
         for name, value in filled.items():
             if getattr(rows[pk], name) == value:
                 setattr(rows[pk], name, "")
-    Shopper.everything.bulk_update(rows.values(), ["marketing", "country", "locale", "timezone"], batch_size=500)
+    values = [(row.marketing, row.country, row.locale, row.timezone, row.pk) for row in rows.values()]
+    write(Shopper, ["marketing", "country", "locale", "timezone"], values)
     _carry_withdrawals(merges, here)
 
 

@@ -155,8 +155,11 @@ def _apply(kept_of: dict[int, int], evidence: str, upload: Upload | None, by: An
     for joined, kept in kept_of.items():
         people[joined].merged_into_id, people[joined].marketing = kept, "unknown"
         people[kept].marketing = states[kept]
-    fields = ["merged_into", "marketing", *merge_moves.PLAIN]
-    Shopper.everything.bulk_update(people.values(), fields, batch_size=merge_moves.CHUNK)
+    rows = [
+        (row.merged_into_id, row.marketing, *(getattr(row, name) for name in merge_moves.PLAIN), row.pk)
+        for row in people.values()
+    ]
+    merge_moves.write(Shopper, ["merged_into", "marketing", *merge_moves.PLAIN], rows)
     moved = merge_moves.forward(kept_of)
     given = identity.hand_over([(joined, kept, Identity.ENCRYPTED) for joined, kept in kept_of.items()])
     merges = []
