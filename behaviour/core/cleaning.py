@@ -9,6 +9,7 @@ import polars as pl
 
 from behaviour.core import addresses, filling, layouts, people, refunds, values
 from behaviour.core.columns import EVENTS, KNOWN_EVENTS, ONLINE_RETAIL, Match, plain
+from behaviour.core.examples import examples_of
 from behaviour.core.keys import SEPARATOR, own_keys, timed_keys
 from behaviour.core.parsing import Block, Row
 from behaviour.core.robots import hashed
@@ -45,16 +46,6 @@ FIXES = (
     "filled_quantity",
     "filled_country",
 )
-# Fix -> the cells that show it, each with the column that holds what became of it.
-SHOWN = {
-    "number_tidied": {"price": "each", "quantity": "quantity", "rating": "stars"},
-    "date_format": {"timestamp": "at"},
-    "became_refund": {"quantity": "quantity"},
-    "id_decimal": {"order_id": "order_id"},
-    "filled_price": {"price": "each"},
-    "filled_quantity": {"quantity": "quantity"},
-    "filled_country": {"country": "country"},
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -171,7 +162,7 @@ def clean_events(block: Block, match: Match, reading: Reading) -> Cleaned:
     findings += netted + _marks(once, reading) + addresses.marks(about, reading.rules)
     if "timestamp" not in match.columns:
         findings["no_clock"] = len(once)
-    return Cleaned(once, refused, block, repeated, fixed, findings, about, _examples(once, block, match))
+    return Cleaned(once, refused, block, repeated, fixed, findings, about, examples_of(once, block, match))
 
 
 def typed_rows(block: Block, match: Match, reading: Reading) -> pl.DataFrame:
@@ -219,28 +210,6 @@ def _far(name: str, place: int, reading: Reading) -> pl.Expr:
         return pl.lit(value=False)
     limit = pl.col("item_id").replace_strict(list(limits), list(limits.values()), default=None, return_dtype=pl.Float64)
     return (pl.col("kind").is_in(SOLD) & (pl.col(name) > limit)).fill_null(value=False)
-
-
-def _examples(frame: pl.DataFrame, block: Block, match: Match) -> dict[str, tuple[int, str, str]]:
-    """Return for each fix the first cell in which it was needed, and what became of it."""
-    examples = {}
-    for code, fields in SHOWN.items():
-        if code not in frame.columns or not frame[code].any():
-            continue
-        row = frame.row(int(frame[code].arg_max() or 0), named=True)
-        for name, becomes in fields.items():
-            before = block.frame[f"c{match.columns[name]}"][row["row"]] if name in match.columns else ""
-            after = _shown(row[becomes])
-            if after and before != after and name in match.columns and (before or code.startswith("filled")):
-                examples[code] = (block.frame["line"][row["row"]], before[:60], after[:60])
-                break
-    return examples
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
-    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _fields() -> list[str]:
