@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -39,11 +38,6 @@ class Verdict:
     chip: str
     title: str
     text: str
-
-
-def image_url(image: str) -> str:
-    """Return the address of a product's picture: its own, or that of the stored file."""
-    return image if not image or "://" in image else f"{settings.MEDIA_URL}{image}"
 
 
 def rate_text(one: Rate) -> str:

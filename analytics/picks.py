@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from analytics.figures import image_url
+from behaviour.catalogue_pages import picture_url
 from behaviour.models import Product, Shop, Shopper
 from mailai.ui.numbers import price
 from recommender.reasons import reason_texts
@@ -25,7 +25,7 @@ def picks_for(shopper: Shopper, shop: Shop) -> list[dict[str, Any]]:
 def _tile(product: Product, reason: str, shop: Shop) -> dict[str, Any]:
     return {
         "name": product.name or product.sku,
-        "image": image_url(product.image),
+        "image": picture_url(product),
         "price": price(product.price, shop.currency),
         "because": reason,
     }

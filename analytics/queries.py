@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from analytics.core.lift import Estimate, Group, Lift, lift, mean_interval
 from analytics.core.rates import Rate, rate
 from analytics.core.timeline import Series, binned, half_by
+from behaviour.catalogue_pages import picture_address
 from behaviour.models import Event, Shop
 from campaigns.core import decisions
 from campaigns.models import Campaign, LinkClick, Message
@@ -267,9 +268,12 @@ def _parts(messages: "QuerySet[Message]", key: str, label: str = "") -> list[Par
 def clicked_products(campaign: Campaign) -> list[Clicked]:
     """Return the products that were clicked, most shoppers first."""
     rows = _clicks(campaign, "product__name", of_products=True).values_list(
-        "product__name", "product__sku", "product__image", "shoppers", "n"
+        "product__name", "product__sku", "product__image", "product__image_state", "shoppers", "n"
     )
-    return [Clicked(name or sku, image or "", people, n) for name, sku, image, people, n in rows[:TOP_CLICKED]]
+    return [
+        Clicked(name or sku, picture_address(sku, image, state), people, n)
+        for name, sku, image, state, people, n in rows[:TOP_CLICKED]
+    ]
 
 
 def clicked_links(campaign: Campaign) -> list[Clicked]:

@@ -9,7 +9,6 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext, pgettext
 
-from analytics.figures import image_url
 from analytics.timeline import Entry
 from behaviour.models import Event, Shop
 from mailai.ui.numbers import count, price
@@ -46,7 +45,7 @@ def _line(entry: Entry, local: datetime, shop: Shop) -> dict[str, Any]:
         "icon": icon,
         "kind": kind,
         "text": sentence(entry, shop),
-        "image": image_url(entry.image),
+        "image": entry.image,
     }
 
 

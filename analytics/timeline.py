@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
 
+from behaviour.catalogue_pages import picture_address, picture_url
 from behaviour.models import Event, Shopper
 from campaigns.models import Message
 
@@ -110,7 +111,7 @@ def _single(events: "QuerySet[Event]") -> list[Entry]:
             event.kind,
             event.at,
             products=[event.product.name or event.product.sku] if event.product else [],
-            image=event.product.image if event.product else "",
+            image=picture_url(event.product) if event.product else "",
             n_products=1 if event.product else 0,
             amount=event.amount,
             quantity=event.quantity,
@@ -133,13 +134,15 @@ def _with_products(entries: list[Entry], shopper: Shopper) -> list[Entry]:
     lines = (
         Event.objects.filter(shopper=shopper, kind__in=ORDERS, at__in=moments, product__isnull=False)
         .order_by("-amount")
-        .values_list("kind", "order_ref", "at", "product__name", "product__sku", "product__image")
+        .values_list(
+            "kind", "order_ref", "at", "product__name", "product__sku", "product__image", "product__image_state"
+        )
     )
     named: dict[tuple[str, str, datetime], list[tuple[str, str]]] = {}
-    for kind, ref, at, name, sku, image in lines:
+    for kind, ref, at, name, sku, image, state in lines:
         products = named.setdefault((kind, ref, at), [])
         if len(products) < NAMED_PRODUCTS and (name or sku) not in [known for known, _image in products]:
-            products.append((name or sku, image))
+            products.append((name or sku, picture_address(sku, image, state)))
     return [_named(entry, named.get((entry.kind, entry.order_ref, entry.at), [])) for entry in entries]
 
 

@@ -28,15 +28,17 @@ PICTURES = {
 
 
 def picture_url(product: Product) -> str:
-    """Return where this site shows the picture; "" for one that is not known to be there.
+    """Return where this site shows the picture; "" for one that is not known to be there."""
+    return picture_address(product.sku, product.image, product.image_state)
 
-    Pages load nothing from other hosts, so a picture of another host comes through this site.
-    """
-    if not product.image or ("://" in product.image and product.image_state not in (OK, TOO_SMALL)):
+
+def picture_address(sku: str, image: str, state: str) -> str:
+    """Return where this site shows a picture; pages load nothing from other hosts, so it comes through this one."""
+    if not image or ("://" in image and state not in (OK, TOO_SMALL)):
         return ""
-    if "://" in product.image:
-        return reverse("behaviour:product_picture", args=[product.sku])
-    return "" if product.image_state == "missing" else f"{settings.MEDIA_URL}{product.image}"
+    if "://" in image:
+        return reverse("behaviour:product_picture", args=[sku])
+    return "" if state == "missing" else f"{settings.MEDIA_URL}{image}"
 
 
 def chips(product: Product) -> list[tuple[str, str]]:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from behaviour.catalogue_pages import picture_url
 from behaviour.models import Event, Shopper
 from mailai.errors import ArtefactError
 from mailai.ui import numbers
@@ -214,14 +214,9 @@ def compare(shopper: Shopper, live: TrainingRun, other: TrainingRun | None) -> l
     columns = []
     for place, picks in chosen.items():
         items = [
-            {"product": products[pick.product_id], "image": image_url(products[pick.product_id].image), "why": text}
+            {"product": products[pick.product_id], "image": picture_url(products[pick.product_id]), "why": text}
             for pick, text in zip(picks, texts[place], strict=True)
         ]
         run = other if place else live
         columns.append({"label": label_of(run) if run else "", "live": not place, "items": items})
     return columns
-
-
-def image_url(image: str) -> str:
-    """Return the address of a product picture."""
-    return image if image.startswith(("http://", "https://")) or not image else settings.MEDIA_URL + image

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from analytics import charts, exports
 from analytics.core.lift import Group
 from analytics.core.rates import MIN_EVENTS
-from analytics.figures import StatCard, image_url, money_range, percent_whole, rate_card, rate_range, verdict
+from analytics.figures import StatCard, money_range, percent_whole, rate_card, rate_range, verdict
 from analytics.queries import Clicked, Part, Report, campaign_report
 from behaviour.models import Shop
 from campaigns.models import Campaign, Message
@@ -169,8 +169,7 @@ def _shares(things: list[Clicked], figures: Report) -> list[dict[str, Any]]:
     """Add the share of all clickers to each product or link."""
     base = figures.counts["clicked"]
     return [
-        {"thing": one, "image": image_url(one.image), "share": min(one.n_shoppers / base, 1.0) if base else 0.0}
-        for one in things
+        {"thing": one, "image": one.image, "share": min(one.n_shoppers / base, 1.0) if base else 0.0} for one in things
     ]
 
 

@@ -22,6 +22,8 @@ class Entry:
     icon: str
     url_name: str
     keys: str = ""
+    # Where it leads those who may not open the first.
+    else_url_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ NAVIGATION = (
     Group(
         _("Set up"),
         [
-            Entry("data", _("Data"), "database-import", "behaviour:imports"),
+            Entry("data", _("Data"), "database-import", "behaviour:imports", else_url_name="behaviour:products"),
             Entry("admin", _("Admin"), "settings", "accounts:team"),
         ],
     ),
@@ -98,7 +100,10 @@ def commands(user: Any) -> list[dict[str, Any]]:
 
 
 def _rows(user: Any, entries: Any) -> list[dict[str, Any]]:
-    found = ((entry, allowed_url(user, entry.url_name)) for entry in entries)
+    found = (
+        (entry, allowed_url(user, entry.url_name) or (entry.else_url_name and allowed_url(user, entry.else_url_name)))
+        for entry in entries
+    )
     return [
         {"key": entry.key, "label": entry.label, "icon": entry.icon, "url": url, "keys": entry.keys}
         for entry, url in found
