@@ -49,12 +49,13 @@ def events(request: HttpRequest) -> HttpResponse:
 def _stored(caller: Caller, good: list[api_events.Event], refused: list[api_events.Refusal]) -> dict[str, Any]:
     n_new = 0
     if good:
-        with api_store.one_writer():
-            name_of = api_people.names(good)
-            currency = Shop.current().currency if any(event.currency for event in good) else ""
-            space = PAGES if Scope.BROWSER in caller.scopes else ""
-            n_new = api_store.store(api_events.rows(good, name_of, currency, space))
-            apikeys.note_event(caller)
+        name_of = api_people.names(good)
+        currency = Shop.current().currency if any(event.currency for event in good) else ""
+        space = PAGES if Scope.BROWSER in caller.scopes else ""
+        n_new = api_store.store(api_events.rows(good, name_of, currency, space))
+        if apikeys.note_is_due(caller):
+            with api_store.one_writer():
+                apikeys.note_event(caller)
     refused.sort(key=lambda one: one.index)
     return {"accepted": n_new, "duplicates": len(good) - n_new, "refused": refused}
 

@@ -34,14 +34,16 @@ def names(events: Sequence[Event]) -> Callable[[Event], str]:
     if not any(event.email or "@" in event.user_id or (event.user_id and event.visitor_id) for event in events):
         return lambda event: event.user_id.strip() or BY_VISITOR + event.visitor_id
     people = {pair: None for event in events if (pair := _who(event.user_id, event.email))[1]}
-    found = _known_by_address(list(people)) if people else {}
+    with api_store.one_writer():
+        found = _known_by_address(list(people)) if people else {}
 
     def name_of(event: Event) -> str:
         user, email = _who(event.user_id, event.email)
         return user or found.get(email) or BY_VISITOR + event.visitor_id
 
     met = {(BY_VISITOR + event.visitor_id, name_of(event)) for event in events if event.visitor_id}
-    _join(sorted((visitor, name) for visitor, name in met if visitor != name))
+    with api_store.one_writer():
+        _join(sorted((visitor, name) for visitor, name in met if visitor != name))
     return name_of
 
 

@@ -38,6 +38,7 @@ MANY = {
 # Somebody else may make, or remove, a name between two looks.
 MOST_LOOKS = 5
 _writer = threading.Lock()
+_waiting: list["_Batch"] = []
 
 
 @contextmanager
@@ -53,17 +54,71 @@ def one_writer() -> Iterator[None]:
         yield
 
 
-@transaction.atomic
+class _Batch:
+    """Events of one request that wait for the writer."""
+
+    def __init__(self, rows: dict[str, Row]) -> None:
+        self.rows = rows
+        self.done = False
+        self.n_new = 0
+        self.error: BaseException | None = None
+
+
 def store(rows: dict[str, Row]) -> int:
-    """Store events by key and return how many were new; all are durable once the transaction ends."""
+    """Store events by key and return how many were new; they are committed when this returns.
+
+    Where the database has one writer, requests that wait for it meanwhile are stored in one transaction: a commit costs
+    more than the rows of a request. A batch that fails fails alone.
+    """
+    if connection.vendor != "sqlite":
+        with transaction.atomic():
+            return _store([rows])[0]
+    mine = _Batch(rows)
+    _waiting.append(mine)
+    with _writer:
+        if not mine.done:
+            # Mine is among them. Others may come in between these two lines, at the end.
+            batches = list(_waiting)
+            del _waiting[: len(batches)]
+            _store_together(batches)
+    if mine.error:
+        raise mine.error
+    return mine.n_new
+
+
+def _store_together(batches: list[_Batch]) -> None:
+    try:
+        with transaction.atomic():
+            counts = _store([one.rows for one in batches])
+        for one, n_new in zip(batches, counts, strict=True):
+            one.n_new = n_new
+    except BaseException as error:
+        if len(batches) > 1 and isinstance(error, Exception):
+            for one in batches:
+                _store_together([one])
+        else:
+            for one in batches:
+                one.error = error
+    finally:
+        for one in batches:
+            one.done = True
+
+
+def _store(batches: Sequence[dict[str, Row]]) -> list[int]:
+    """Store batches inside a transaction; return how many events of each were new."""
     turns.hold()
-    # Two batches with the same events wait for each other in the same order.
-    ordered = [rows[key] for key in sorted(rows)]
+    everything = [row for rows in batches for row in rows.values()]
     shoppers, products, unfinished = find_or_make(
-        {row.name for row in ordered}, {row.item for row in ordered if row.item}
+        {row.name for row in everything}, {row.item for row in everything if row.item}
     )
     if unfinished:
-        _take_over(list(rows), unfinished)
+        _take_over([key for rows in batches for key in rows], unfinished)
+    return [_insert(rows, shoppers, products) for rows in batches]
+
+
+def _insert(rows: dict[str, Row], shoppers: dict[str, int], products: dict[str, int]) -> int:
+    # Two batches with the same events wait for each other in the same order.
+    ordered = [rows[key] for key in sorted(rows)]
     n_new = insert([(shoppers[one.name], one.kind, products.get(one.item), *one[3:]) for one in ordered])
     if n_new < len(ordered):
         # What an upload brought before was sent now too: its undo must not take away what we acknowledge.

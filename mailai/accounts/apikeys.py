@@ -162,9 +162,13 @@ def _reserved(caller: Caller, minute: int, n: int) -> bool:
     return bool(rows.update(used=used, minute=minute, last_used_at=timezone.now()))
 
 
+def note_is_due(caller: Caller) -> bool:
+    """Say whether ``note_event`` would write something; asked before waiting for a turn to write."""
+    return time.monotonic() - _noted.get(caller.pk, -NOTE_SECONDS) >= NOTE_SECONDS
+
+
 def note_event(caller: Caller) -> None:
     """Remember when the last event came, every other second at most."""
-    now = time.monotonic()
-    if now - _noted.get(caller.pk, -NOTE_SECONDS) >= NOTE_SECONDS:
-        _noted[caller.pk] = now
+    if note_is_due(caller):
+        _noted[caller.pk] = time.monotonic()
         ApiKey.objects.filter(pk=caller.pk).update(last_event_at=timezone.now())

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from django.db import OperationalError
 
+from behaviour import api_store
 from behaviour.core import api_schema
 from behaviour.models import Consent, Event, Identity, Product, Shopper, StockChange, Upload
 from mailai.accounts import apikeys
@@ -277,3 +278,23 @@ def test_the_keys_of_pages_never_stand_in_the_way_of_the_shops_own(client, send,
         answer = client.post(f"/api/v1/events?key={site}", body, content_type="text/plain", headers=headers)
         assert answer.json()["accepted"] == accepted
     assert send("events", [VIEW | {"key": "order-1"}])[0]["accepted"] == 1
+
+
+def test_of_requests_stored_together_only_the_broken_one_fails(send, monkeypatch):
+    whole = api_store.insert
+
+    def broken(values):
+        if any(kind == "search" for _shopper, kind, *_rest in values):
+            raise RuntimeError("disk")
+        return whole(values)
+
+    monkeypatch.setattr(api_store, "insert", broken)
+    row = api_store.Row("U1", "view", "MUG", "2026-03-02 10:00:00", 1, None, "", None, "0" * 32)
+    good = api_store._Batch({row.key: row})
+    bad = api_store._Batch({"1" * 32: row._replace(kind="search", item="", key="1" * 32)})
+    api_store._store_together([good, bad])
+    assert (good.n_new, good.error, good.done, bad.done) == (1, None, True, True)
+    assert isinstance(bad.error, RuntimeError)
+    assert Event.objects.get().kind == "view"
+    assert send("events", [VIEW | {"event": "search", "item_id": ""}])[1] == 500
+    assert send("events", [VIEW])[0]["accepted"] == 1
