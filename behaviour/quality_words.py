@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from behaviour.core.quality import FEW
 from mailai.ui.numbers import count, percent
 
 NAMES = {
@@ -53,7 +54,7 @@ def sentence(row: Mapping[str, Any]) -> str:
     if row["odd"]:
         said = _("%(name)s: %(value)s, usual are %(low)s to %(high)s.") % words
         return f"{said} {ADVICE[name]}"
-    if name == "per_day" and row["change"] is not None:
+    if name == "per_day" and row["change"] is not None and row["n"] >= FEW:
         return _("Rows per day are within the usual range (%(change)s).") % {
             "change": f"{'+' if row['change'] >= 0 else '−'}{percent(abs(row['change']))}"
         }

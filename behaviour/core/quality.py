@@ -124,6 +124,8 @@ def _rates(kinds: Mapping[str, int]) -> dict[str, float]:
     return rates
 
 
+# So many earlier files say what is usual.
+FEW = 3
 # What is compared with earlier files: name -> where it stands in a report.
 COMPARED = ("per_day", "refused", "repeated", "machines", "outliers", "gaps", "cart_to_order", "view_to_order")
 
@@ -140,7 +142,7 @@ def compared(report: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) ->
     """Compare a report with the usual: median and range of earlier ones.
 
     A number is unusual when it lies outside the range of the earlier ones, widened by half of it and by what chance
-    brings to small shares. With fewer than three earlier files nothing is called unusual.
+    brings to small shares. With fewer than ``FEW`` earlier files nothing is called usual or unusual.
     """
     rows = []
     for name, value in measures(report).items():
@@ -150,7 +152,7 @@ def compared(report: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) ->
             low, high, middle = min(known), max(known), median(known)
             wider = 0.5 * (high - low) + (LEEWAY if name in ("refused", "repeated", "machines", "outliers") else 0)
             wider = max(wider, 0.25 * middle)
-            odd = len(known) >= 3 and not low - wider <= value <= high + wider
+            odd = len(known) >= FEW and not low - wider <= value <= high + wider
             change = (value - middle) / middle if middle else None
             row |= {"usual": middle, "low": low, "high": high, "change": change, "odd": odd}
         rows.append(row)
