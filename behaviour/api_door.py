@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 
@@ -62,7 +62,7 @@ class ApiDoor:
             return refused(ApiError(404, "not_found", "Nothing is at this address. See /api/v1/docs."))
         except ApiError as error:
             return refused(error)
-        except OperationalError:
+        except (OperationalError, InterfaceError):
             LOG.exception("The database did not answer: %s", path)
             return refused(ApiError(503, "busy", f"The database does not answer now. {AGAIN}", Retry_After="5"))
         except Exception:
