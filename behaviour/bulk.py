@@ -48,7 +48,11 @@ def insert_frame(model: type[models.Model], frame: pl.DataFrame) -> int:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             names = ", ".join(frame.columns)
-            with cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT csv)") as copy:
+            # Django turns the driver's errors into its own only for the calls that it knows; this is none of them.
+            with (
+                connection.wrap_database_errors,
+                cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT csv)") as copy,
+            ):
                 copy.write(frame.write_csv(include_header=False, quote_style="non_numeric").encode())
             return len(frame)
         cursor.executemany(_insert_sql(model, frame.columns), _for_sqlite(frame).iter_rows())  # type: ignore[arg-type]

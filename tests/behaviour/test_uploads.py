@@ -340,3 +340,22 @@ def test_a_taken_over_run_stops() -> None:
     upload = uploads.queue(received(SLICE.read_bytes()))
     assert importing._claim(upload.pk, "one")
     assert not importing._claim(upload.pk, "two")
+
+
+def test_an_event_that_a_program_stores_at_this_moment_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    upload = uploads.queue(received("user_id,item_id,event,timestamp\n1,A,view,2026-01-01\n2,B,view,2026-01-02\n"))
+    whole, calls = loading.EventLoader.write, iter([True])
+
+    def beside(self: Any, part: Any) -> int:
+        if next(calls, False):
+            # What a program stored between the look for known events and this part.
+            Event.objects.create(
+                shopper_id=part["shopper_id"][0], kind="view", product_id=part["product_id"][0],
+                at=part["at"][0], dedupe_key=part["dedupe_key"][0],
+            )  # fmt: skip
+        return whole(self, part)
+
+    monkeypatch.setattr(loading.EventLoader, "write", beside)
+    done = import_upload(upload.pk)
+    assert (done.state, done.rows_read, done.loaded + done.duplicates) == ("done", 2, 2)
+    assert Event.objects.count() == 2

@@ -163,7 +163,7 @@ def test_many_entries_are_loaded_in_chunks(message, monkeypatch):
 def test_loading_costs_the_same_queries_for_one_and_for_many(message, django_assert_max_num_queries):
     for other in Message.objects.all():
         did(other, tracking.OPEN)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         tracking.load_spool(settle=0)
 
 
