@@ -7,7 +7,7 @@ import socket
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
@@ -164,9 +164,8 @@ def _run(upload: Upload, run: str) -> None:
     reading = scout(upload, beat=lambda: _own(upload, run, checkpoint=upload.checkpoint))
     with open_table(upload) as table:
         rejects = RejectsFile(f"{upload.uuid}.csv.gz", table.header, upload.checkpoint.get("rejects_bytes", 0))
-        for block in cleaned_ahead(table, reading):
+        for block in cleaned_ahead(table, reading, look=lambda found: quality.add(found, table.match)):
             cleaned = without_addresses(block)
-            quality.add(cleaned, table.match)
             loader.observe(cleaned)
             if cleaned.block.end > upload.checkpoint.get("rows", 0):
                 _load_block(upload, run, loader, cleaned, rejects=rejects)
@@ -179,13 +178,17 @@ def _run(upload: Upload, run: str) -> None:
     _complete(upload, run)
 
 
-def cleaned_ahead(table: Table, reading: Reading) -> Iterator[Cleaned]:
-    """Read and clean one block ahead of the caller, on another core."""
+def cleaned_ahead(table: Table, reading: Reading, look: Callable[[Cleaned], None]) -> Iterator[Cleaned]:
+    """Read, clean and look at one block ahead of the caller, on another core; ``look`` asks no database."""
     blocks = table.blocks()
 
     def following() -> Cleaned | None:
         block = next(blocks, None)
-        return None if block is None else clean(block, table, reading)
+        if block is None:
+            return None
+        cleaned = clean(block, table, reading)
+        look(cleaned)
+        return cleaned
 
     with ThreadPoolExecutor(1, thread_name_prefix="reader") as reader:
         coming = reader.submit(following)

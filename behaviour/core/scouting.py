@@ -3,6 +3,8 @@
 Both the check and the import judge by what was found here, so that they say the same of every row.
 """
 
+from dataclasses import replace
+
 import polars as pl
 
 from behaviour.core import filling
@@ -73,9 +75,14 @@ class Scout:
         return values
 
 
+# All that tells who viewed when; the other columns are not worth reading twice.
+WATCHED = ("user_id", "visitor_id", "email", "event", "timestamp", "position")
+
+
 def views_in(block: Block, match: Match, reading: Reading) -> pl.DataFrame:
     """Return who viewed something and when."""
-    rows = typed_rows(block, match, reading)
+    narrow = replace(match, columns={name: at for name, at in match.columns.items() if name in WATCHED})
+    rows = typed_rows(block, narrow, reading)
     return rows.filter((pl.col("kind") == "view") & pl.col("at").is_not_null()).select("user_id", "at")
 
 
