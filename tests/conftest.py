@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from django.utils import translation
 
 from tests.browser import browser_type_launch_args, visit  # noqa: F401 fixtures of the browser tests
 
@@ -20,7 +21,8 @@ hypothesis.settings.load_profile("patient")
 
 @pytest.fixture(autouse=True)
 def _plain_world(settings: Any, tmp_path: Path) -> None:
-    """Files of a test go to its own folder; no cache is shared."""
+    """Files of a test go to its own folder; no cache is shared, no language is left over from another test."""
+    translation.activate(settings.LANGUAGE_CODE)
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.MAILAI_DATA_DIR = tmp_path
     settings.CACHES = {
