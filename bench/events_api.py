@@ -8,13 +8,11 @@ DATABASE_URL or MAILAI_TEST_POSTGRES names a server; databases of its own are ma
 import argparse
 import http.client
 import json
-import os
 import shutil
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -24,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.events_api_ways import BATCH, N_SHOPPERS, SECRET, body
-from bench.imports import Place
+from bench.imports import Place, places
 
 CONNECTIONS, WARM_BATCHES, READ_BATCHES, START_SECONDS = 8, 40, 300, 60
 LEAST_PLAIN = {"sqlite": 1.8, "postgresql": 2.2}
@@ -215,23 +213,6 @@ def report(vendor: str, rounds: list[dict[str, Any]]) -> dict[str, Any]:
     return {"events_per_second": speeds, "limits": limits}
 
 
-@contextmanager
-def places(only: str) -> Iterator[list[ApiPlace]]:
-    """Yield the databases to try; their files and tables go afterwards."""
-    server = os.environ.get("MAILAI_TEST_POSTGRES") or os.environ.get("DATABASE_URL", "")
-    server = server if server.startswith("postgres") else ""
-    with tempfile.TemporaryDirectory(prefix="mailai-bench-") as folder:
-        made = [ApiPlace(Path(folder, "sqlite"))] + ([ApiPlace(Path(folder, "postgresql"), server)] if server else [])
-        made = [place for place in made if only in ("", place.vendor)]
-        for place in made:
-            place.folder.mkdir()
-        try:
-            yield made
-        finally:
-            for place in made:
-                place.drop()
-
-
 def main() -> int:
     """Print the tables and one JSON line; 1 when a figure is beyond its limit."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -240,7 +221,7 @@ def main() -> int:
     options.add_argument("--only", choices=["", "sqlite", "postgresql"], default="")
     given = options.parse_args()
     result: dict[str, Any] = {"seconds": given.seconds, "repeats": given.repeats}
-    with places(given.only) as found:
+    with places(given.only, ApiPlace) as found:
         for place in found:
             rounds = [one_round(place, given.seconds) for _repeat in range(given.repeats)]
             result[place.vendor] = report(place.vendor, rounds)

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import psycopg
@@ -175,13 +175,16 @@ def report(place: Place, rounds: list[dict[str, Any]], others: dict[str, Any]) -
     return {"rows_per_second": speeds, "limits": limits, "others": others}
 
 
+AnyPlace = TypeVar("AnyPlace", bound=Place)
+
+
 @contextmanager
-def places(only: str) -> Iterator[list[Place]]:
+def places(only: str, kind: type[AnyPlace]) -> Iterator[list[AnyPlace]]:
     """Yield the databases to try; their files and tables go afterwards."""
     server = os.environ.get("MAILAI_TEST_POSTGRES") or os.environ.get("DATABASE_URL", "")
     server = server if server.startswith("postgres") else ""
     with tempfile.TemporaryDirectory(prefix="mailai-bench-") as folder:
-        made = [Place(Path(folder, "sqlite"))] + ([Place(Path(folder, "postgresql"), server)] if server else [])
+        made = [kind(Path(folder, "sqlite"))] + ([kind(Path(folder, "postgresql"), server)] if server else [])
         made = [place for place in made if only in ("", place.vendor)]
         for place in made:
             place.folder.mkdir()
@@ -202,7 +205,7 @@ def main() -> int:
     options.add_argument("--only", choices=["", "sqlite", "postgresql"], default="")
     given = options.parse_args()
     result: dict[str, Any] = {"rows": given.rows, "plain_rows": given.plain_rows, "repeats": given.repeats}
-    with places(given.only) as found, tempfile.TemporaryDirectory(prefix="mailai-bench-") as folder:
+    with places(given.only, Place) as found, tempfile.TemporaryDirectory(prefix="mailai-bench-") as folder:
         file = Path(folder, "events.csv")
         write_file(file, given.rows)
         for place in found:
