@@ -109,13 +109,15 @@ def lean_memory() -> Iterator[None]:
             cursor.execute(f"PRAGMA mmap_size={int(before[0]) if before else 0}")
 
 
-def fetch(sql: str, texts: pl.Series) -> list[tuple[Any, ...]]:
-    """Run a query that asks for many texts at once; ``{many}`` stands where they go."""
+def fetch(sql: str, texts: pl.Series, *more: Any) -> list[tuple[Any, ...]]:
+    """Run a query that asks for many texts or numbers at once; ``{many}``, with the column ``value``, stands where
+    they go, before the places of ``more``.
+    """
     postgres = connection.vendor == "postgresql"
     # One JSON text is made and read much faster than an array of parameters.
-    many = "(SELECT json_array_elements_text(%s::json))" if postgres else "(SELECT value FROM json_each(%s))"
+    many = "(SELECT json_array_elements_text(%s::json) AS value)" if postgres else "(SELECT value FROM json_each(%s))"
     with connection.cursor() as cursor:
-        cursor.execute(sql.format(many=many), [as_json(texts.to_list())])
+        cursor.execute(sql.format(many=many), [as_json(texts.to_list()), *more])
         return list(cursor.fetchall())
 
 

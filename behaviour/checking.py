@@ -110,7 +110,7 @@ class _Report:
             rows=n_rows, rejected=len(cleaned.refused), fixed=cleaned.fixed, known=known,
             repeated=cleaned.repeated, ready=len(frame) - known,
         )  # fmt: skip
-        self.findings += cleaned.findings
+        self.findings += cleaned.findings + cleaned.foreseen
         self._quality.add(cleaned, table.match)
         for code, example in cleaned.examples.items():
             self.mended.setdefault(code, example)

@@ -172,10 +172,10 @@ def _run(upload: Upload, run: str) -> None:
             else:
                 # Reading again what is loaded takes its time: who looks sees that somebody is at work.
                 _own(upload, run, checkpoint=upload.checkpoint)
-    loader.finish()
+    found = loader.finish(beat=lambda: _own(upload, run, checkpoint=upload.checkpoint))
     upload.quality = quality.finish()
     Upload.objects.filter(pk=upload.pk, checkpoint__run=run).update(quality=upload.quality)
-    _complete(upload, run)
+    _complete(upload, run, found)
 
 
 def cleaned_ahead(table: Table, reading: Reading, look: Callable[[Cleaned], None]) -> Iterator[Cleaned]:
@@ -260,12 +260,16 @@ def refuse_taken_addresses(loader: Loader, cleaned: Cleaned) -> None:
         cleaned.frame = cleaned.frame.filter(~cleaned.frame["row"].is_in(list(taken)))
 
 
-def _complete(upload: Upload, run: str) -> None:
-    """Publish the rows, all at once, and delete the original file, as the page promises."""
+def _complete(upload: Upload, run: str, found: Counter[str]) -> None:
+    """Publish the rows, all at once, and delete the original file, as the page promises.
+
+    ``found`` is what only the end told: written with the publication, so that it is counted once.
+    """
     row = Upload.objects.get(pk=upload.pk)
     if row.checkpoint.get("run") != run:
         raise _TakenOver
-    published: Any = {"finished_at": now(), "hidden": False, "checkpoint": {}}
+    findings = dict(Counter(row.findings) + found)
+    published: Any = {"finished_at": now(), "hidden": False, "checkpoint": {}, "findings": findings}
     if not claim_one(row, from_status=State.IMPORTING, to_status=State.DONE, **published):
         raise _TakenOver
     audit.record("upload.import", row, by=row.created_by, loaded=row.loaded, rejected=row.rejected)

@@ -1,14 +1,19 @@
 """Clean rows into events, a block at a time, in parts that are committed one by one. Each row is loaded once, ever."""
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
 
 import polars as pl
 from django.db import connection, transaction
 
-from behaviour import bulk, merging, turns
+from behaviour import bulk, merging, netting, turns
 from behaviour.core.cleaning import Cleaned
+from behaviour.core.columns import ONLINE_RETAIL
 from behaviour.core.people import BY_VISITOR
+from behaviour.core.rules import is_on
 from behaviour.models import Event, Product, Shopper, Upload
 from behaviour.names import new_products, new_shoppers
 from behaviour.people_loading import ShopperLoader
@@ -41,11 +46,16 @@ class EventLoader:
         self._people = ShopperLoader(upload)
         self._said = Said()
         self._met = pl.DataFrame(schema={"visitor": pl.String, "user": pl.String})
+        self._returned_at: list[datetime] = []
 
     def observe(self, cleaned: Cleaned) -> None:
         """Remember what the rows say about products and shoppers; asked of every block, loaded before or not."""
         self._said.observe(cleaned.frame)
         self._meetings(cleaned.frame)
+        returned = cleaned.frame.filter(pl.col("kind") == "refund")["at"]
+        if len(returned):
+            times: list[Any] = [*self._returned_at, returned.min(), returned.max()]
+            self._returned_at = [min(times), max(times)]
 
     def _meetings(self, frame: pl.DataFrame) -> None:
         """Remember which browser was seen with which shopper."""
@@ -140,8 +150,16 @@ class EventLoader:
                     rows = model._base_manager.filter(**{f"{field}__in": part[name].to_list()}, upload=unfinished)
                     rows.update(upload=self._upload)
 
-    def finish(self) -> None:
-        """Join who met, and fill in what is still empty: a product's name and price, a shopper's country."""
+    def finish(self, beat: Callable[[], None]) -> Counter[str]:
+        """Join who met, fill in what is still empty (a product's name and price, a shopper's country), and net returns
+        against their orders; return what was found.
+        """
         merging.join(self._met.iter_rows(), upload=self._upload)  # type: ignore[arg-type]
         merging.collect_strays()
         self._said.fill()
+        # The published cleaning of a data set knows no netting.
+        if not self._returned_at or self._upload.layout == ONLINE_RETAIL:
+            return Counter()
+        first, last = self._returned_at
+        capped = is_on("refund_netted", self._upload.cleaning.get("rules", {}))
+        return netting.net_upload(self._upload, between=(first, last), capped=capped, beat=beat)

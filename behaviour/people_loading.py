@@ -1,7 +1,7 @@
 """What files say about people into shoppers, encrypted identities and permission."""
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import polars as pl
@@ -62,8 +62,9 @@ class ShopperLoader:
         _suppress(by_id)
         return len(touched)
 
-    def finish(self) -> None:
+    def finish(self, beat: Callable[[], None]) -> Counter[str]:
         """Nothing is left to do."""
+        return Counter()
 
     def load_people(self, people: pl.DataFrame) -> None:
         """Keep what a file of events says about people; an address that belongs to somebody else stays there."""

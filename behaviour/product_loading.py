@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import polars as pl
@@ -113,8 +114,9 @@ class ProductLoader:
         _note(moved.select("stock", "price", product_id="id"))
         return len(rows)
 
-    def finish(self) -> None:
+    def finish(self, beat: Callable[[], None]) -> Counter[str]:
         """Nothing is left to do."""
+        return Counter()
 
 
 def _said(name: str, given: pl.Expr) -> pl.Expr:

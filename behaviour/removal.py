@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from behaviour import merging, tables, turns
+from behaviour import merging, netting, tables, turns
 from behaviour.models import Consent, ConsentState, Event, Product, Shopper, Upload
 from behaviour.people_loading import proof_of
 from behaviour.rejects import drop_rejects
@@ -95,6 +95,7 @@ def remove_rows(upload_id: int) -> dict[str, Any]:
         "shoppers_removed": _delete(upload, _unused_shoppers(upload)),
         "products_removed": _delete(upload, _unused_products(upload)),
     }
+    netting.net_again(beat=lambda: _beat(upload))
     removed |= {"merges_undone": n_apart} if n_apart else {}
     Upload.objects.filter(pk=upload_id).update(hidden=False, finished_at=now(), heartbeat_at=None)
     audit.record("upload.removed", upload, by=None, **removed)

@@ -97,8 +97,9 @@ FINDINGS = {
     "price_outlier": _("A price far above the product's usual"),
     "quantity_outlier": _("A quantity far above the product's usual"),
     "refund_netted": _("A return of more than was bought, cut to what was bought"),
-    "refund_with_order": _("Returns beside the order that they take back"),
-    "refund_without_order": _("Returns without their order beside them, kept as written"),
+    "refund_with_order": _("Returns whose order is known"),
+    "refund_without_order": _("Returns whose order is not known, kept as written"),
+    "refund_apart": _("Returns without their order beside them; the import looks for it everywhere"),
     "withdrawal_kept": _("A permission without a date does not undo a withdrawal"),
 }
 # What a rule does with a row that it meets, and how empty cells are filled.

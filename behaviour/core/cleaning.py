@@ -88,6 +88,7 @@ class Cleaned:
     fixed : rows in ``frame`` in which something was put right.
     findings : code -> rows, for fixes and other observations; refusals are counted by the caller from ``refused``.
     examples : code of a fix -> (line, cell, what it became), one for each.
+    foreseen : as ``findings``, of what these rows alone can only guess and the import counts at its end.
     """
 
     frame: pl.DataFrame
@@ -98,6 +99,7 @@ class Cleaned:
     findings: Counter[str] = field(default_factory=Counter)
     people: pl.DataFrame | None = None
     examples: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    foreseen: Counter[str] = field(default_factory=Counter)
 
 
 Rule = tuple[str, pl.Expr]
@@ -156,13 +158,15 @@ def clean_events(block: Block, match: Match, reading: Reading) -> Cleaned:
     repeated = len(frame) - len(once)
     if retail:
         return Cleaned(once, refused, block, repeated, 0, _retail_findings(frame, once))
-    once, netted = refunds.net(_filled(once, reading), capped=is_on("refund_netted", reading.rules))
+    once = _filled(once, reading)
+    foreseen = Counter({code: n for code, n in refunds.foresee(once).items() if is_on(code, reading.rules)})
     fixed, findings = count_fixes(once, FIXES)
     about = people.people_in(once, match)
-    findings += netted + _marks(once, reading) + addresses.marks(about, reading.rules)
+    findings += _marks(once, reading) + addresses.marks(about, reading.rules)
     if "timestamp" not in match.columns:
         findings["no_clock"] = len(once)
-    return Cleaned(once, refused, block, repeated, fixed, findings, about, examples_of(once, block, match))
+    examples = examples_of(once, block, match)
+    return Cleaned(once, refused, block, repeated, fixed, findings, about, examples, foreseen)
 
 
 def typed_rows(block: Block, match: Match, reading: Reading) -> pl.DataFrame:

@@ -1,51 +1,62 @@
-"""Returns beside the orders that they take back: never more comes back than was bought."""
+"""Returns and the orders that they take back: never more comes back than was bought."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import polars as pl
 
+KEY = ("user_id", "order_id", "item_id")
 
-def net(frame: pl.DataFrame, *, capped: bool) -> tuple[pl.DataFrame, Counter[str]]:
-    """Cap the returns of an order at what the same rows say was bought in it, and count what was found.
 
-    Readers keep the lines of an order together. A return whose order stands elsewhere, in another file or at another
-    place of this one, goes on as it is written.
+def cut(returns: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+    """Cap returns at what was bought; of several returns of one thing the first ones count in full.
+
+    Parameters
+    ----------
+    returns : frame with the columns of ``key``, quantity (int), cents (int, null = not known), n_bought (int, null =
+        the order is not known) and cents_bought (int, null = not known), in the order in which they count
+
+    Returns
+    -------
+    the frame with n_kept and cents_kept, equal to quantity and cents where nothing had to be cut. Cutting again what
+    was cut, in part or whole, gives the same.
     """
-    refund = pl.col("kind") == "refund"
-    if not (frame["kind"] == "refund").any():
-        return frame, Counter()
-    counted = pl.col("order_id") != ""
-    bought = frame.filter(counted & (pl.col("kind") == "purchase"))
-    bought = bought.group_by("order_id", "item_id").agg(
-        n_bought=pl.col("quantity").sum(), cents_bought=pl.col("cents").sum()
-    )
-    joined = frame.join(bought, on=["order_id", "item_id"], how="left", maintain_order="left").with_columns(
-        n_back=pl.when(refund).then(pl.col("quantity")).otherwise(0),
-        cents_back=pl.when(refund).then(pl.col("cents")).otherwise(0).fill_null(0),
-    )
     before = [
-        (pl.col(name).cum_sum() - pl.col(name)).over("order_id", "item_id").alias(f"{name}_before")
-        for name in ("n_back", "cents_back")
+        (pl.col(name).fill_null(0).cum_sum() - pl.col(name).fill_null(0)).over(key).alias(f"{name}_before")
+        for name in ("quantity", "cents")
     ]
-    joined = joined.with_columns(before).with_columns(
-        n_left=(pl.col("n_bought") - pl.col("n_back_before")).clip(lower_bound=0),
-        cents_left=(pl.col("cents_bought") - pl.col("cents_back_before")).clip(lower_bound=0),
+    n_left = (pl.col("n_bought") - pl.col("quantity_before")).clip(lower_bound=0)
+    cents_left = (pl.col("cents_bought") - pl.col("cents_before")).clip(lower_bound=0)
+    # Of a number and nothing the number is the smaller one: what is not known caps nothing.
+    return returns.with_columns(before).with_columns(
+        n_kept=pl.min_horizontal("quantity", n_left),
+        cents_kept=pl.when(pl.col("cents").is_not_null()).then(pl.min_horizontal("cents", cents_left)),
     )
-    has_order = refund & pl.col("n_bought").is_not_null()
-    too_much = has_order & ((pl.col("n_back") > pl.col("n_left")) | (pl.col("cents_back") > pl.col("cents_left")))
-    said = joined.select(
-        refund_with_order=has_order, refund_without_order=refund & pl.col("n_bought").is_null(), refund_netted=too_much
+
+
+def count(returns: pl.DataFrame) -> Counter[str]:
+    """Count, in what ``cut`` returned, how many have an order, how many have none, and how many are too large."""
+    has_order = pl.col("n_bought").is_not_null()
+    too_large = pl.col("n_kept").ne_missing(pl.col("quantity")) | pl.col("cents_kept").ne_missing(pl.col("cents"))
+    counts = returns.select(
+        refund_with_order=has_order.sum(), refund_without_order=(~has_order).sum(), refund_netted=too_large.sum()
     )
-    counts = {code: int(said[code].sum()) for code in said.columns}
-    if not capped:
-        counts.pop("refund_netted")
-    elif counts["refund_netted"]:
-        frame = frame.with_columns(
-            joined.select(
-                quantity=pl.when(has_order).then(pl.min_horizontal("quantity", "n_left")).otherwise("quantity"),
-                cents=pl.when(has_order & pl.col("cents").is_not_null())
-                .then(pl.min_horizontal("cents", "cents_left"))
-                .otherwise("cents"),
-            )
-        )
-    return frame, Counter({code: n for code, n in counts.items() if n})
+    return Counter({code: n for code, n in counts.row(0, named=True).items() if n})
+
+
+def foresee(frame: pl.DataFrame) -> Counter[str]:
+    """Count what these rows alone tell of their returns; the import looks at the whole file and at older orders."""
+    returns = frame.filter(pl.col("kind") == "refund")
+    if returns.is_empty():
+        return Counter()
+    lines = frame.filter((pl.col("kind") == "purchase") & (pl.col("order_id") != ""))
+    known = pl.col("cents").is_not_null().all()
+    bought = lines.group_by(KEY).agg(
+        n_bought=pl.col("quantity").sum(), cents_bought=pl.when(known).then(pl.col("cents").sum())
+    )
+    found = count(cut(returns.join(bought, on=KEY, how="left", maintain_order="left"), KEY))
+    return Counter({BESIDE.get(code, code): n for code, n in found.items()})
+
+
+# Whose order does not stand beside them may find it elsewhere.
+BESIDE = {"refund_without_order": "refund_apart"}

@@ -50,6 +50,9 @@ class Event(models.Model):
     # The line's total in the shop's currency; for a rating the stars; null where it has no meaning.
     amount = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
     order_ref = models.CharField(max_length=80, blank=True)
+    # What the file said, where a return of more than was bought was cut to it (behaviour.netting).
+    quantity_said = models.IntegerField(null=True, blank=True)
+    amount_said = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
     # campaigns.Message.uuid of the mail behind an open, click, answer or unsubscribe.
     message = models.UUIDField(null=True, blank=True)
     # What makes the event itself: its time and a hash (behaviour.core.keys), or a hash of the caller's own key.
@@ -79,6 +82,8 @@ class Event(models.Model):
             models.Index(
                 fields=["product", "at"], name="event_bought", condition=models.Q(kind__in=["purchase", "refund"])
             ),
+            # An undo looks at the few returns that were cut; no other row is in it.
+            models.Index(fields=["id"], name="event_cut", condition=models.Q(quantity_said__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -82,7 +82,7 @@ user_id,item_id,event,timestamp,quantity,price
     assert result.frame["cents"].to_list() == [None, 300, 300]
     assert (result.repeated, result.fixed) == (1, 2)
     assert result.findings == {
-        "number_tidied": 1, "date_format": 1, "became_refund": 1, "refund_without_order": 1,
+        "number_tidied": 1, "date_format": 1, "became_refund": 1,
     }  # fmt: skip
 
 
