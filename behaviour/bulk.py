@@ -9,6 +9,10 @@ import polars as pl
 from django.db import connection, models, transaction
 
 BATCH = 5000
+# Rows that are encoded while PostgreSQL works on those before them.
+SLICE = 10_000
+# SQLite, while much is loaded; the log then grows to some 40 MB.
+LOADING = {"mmap_size": 0, "wal_autocheckpoint": 10_000}
 
 
 def insert(model: type[models.Model], columns: dict[str, Sequence[Any]], *, batch: int = BATCH) -> int:
@@ -53,7 +57,8 @@ def insert_frame(model: type[models.Model], frame: pl.DataFrame) -> int:
                 connection.wrap_database_errors,
                 cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT csv)") as copy,
             ):
-                copy.write(frame.write_csv(include_header=False, quote_style="non_numeric").encode())
+                for rows in frame.iter_slices(SLICE):
+                    copy.write(rows.write_csv(include_header=False, quote_style="non_numeric").encode())
             return len(frame)
         cursor.executemany(_insert_sql(model, frame.columns), _for_sqlite(frame).iter_rows())  # type: ignore[arg-type]
         return int(cursor.rowcount)
@@ -94,19 +99,25 @@ def _for_sqlite(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 @contextmanager
-def lean_memory() -> Iterator[None]:
-    """Let SQLite read through its own small cache: mapped pages of a large file count as this process's memory."""
+def long_load() -> Iterator[None]:
+    """Let SQLite load many rows: read through its own small cache, and copy its log into the file less often.
+
+    Mapped pages of a large file count as this process's memory; pages of an index that many parts touch are copied
+    once for all of them.
+    """
     if connection.vendor != "sqlite":
         yield
         return
     with connection.cursor() as cursor:
-        before = cursor.execute("PRAGMA mmap_size").fetchone()
-        cursor.execute("PRAGMA mmap_size=0")
+        before = {name: cursor.execute(f"PRAGMA {name}").fetchone() for name in LOADING}
+        for name, value in LOADING.items():
+            cursor.execute(f"PRAGMA {name}={value}")
     try:
         yield
     finally:
         with connection.cursor() as cursor:
-            cursor.execute(f"PRAGMA mmap_size={int(before[0]) if before else 0}")
+            for name, row in before.items():
+                cursor.execute(f"PRAGMA {name}={int(row[0]) if row else 0}")
 
 
 def fetch(sql: str, texts: pl.Series, *more: Any) -> list[tuple[Any, ...]]:

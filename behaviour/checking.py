@@ -129,7 +129,7 @@ class _Report:
     def _known(self, frame: pl.DataFrame) -> int:
         if "key" not in frame.columns:
             return 0
-        keys = [UUID(bytes=key) for key in frame["key"]]
+        keys = [UUID(key) for key in frame["key"]]
         return Event.objects.filter(dedupe_key__in=keys).count()
 
     def finish(self) -> dict[str, Any]:

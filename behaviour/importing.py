@@ -41,8 +41,8 @@ logger = logging.getLogger(__name__)
 MOST_TRIES = 5
 # A database that is gone for longer than this leaves the import to the sweep.
 PATIENCE_SECONDS, PAUSE_SECONDS = 90.0, 1.0
-# Between two parts other writers get their turn; on SQLite, who waits looks each 25 ms at first, then less often.
-BREATH_SECONDS = 0.02
+# Between two parts on SQLite other writers get their turn; who waits looks each 25 ms at first, then less often.
+BREATH_SECONDS = {"sqlite": 0.02, "postgresql": 0.0}
 State = Upload.State
 Loader = EventLoader | ProductLoader | ShopperLoader
 
@@ -59,7 +59,7 @@ def import_upload(upload_id: int) -> Upload:
     run = f"{socket.gethostname()} {os.getpid()} {uuid.uuid4().hex}"
     if _claim(upload_id, run):
         try:
-            with bulk.lean_memory():
+            with bulk.long_load():
                 _patiently(upload_id, run)
         except _TakenOver:
             logger.info("Upload %s was stopped or taken over", upload_id)
@@ -239,7 +239,7 @@ def _load_parts(upload: Upload, run: str, loader: Loader, cleaned: Cleaned) -> N
             n_new = loader.write(part)  # type: ignore[arg-type]
             loaded = upload.checkpoint.get("part_loaded", 0) + n_new
             _own(upload, run, checkpoint=upload.checkpoint | {"part": last, "part_loaded": loaded, "run": run})
-        time.sleep(BREATH_SECONDS)
+        time.sleep(BREATH_SECONDS[connection.vendor])
 
 
 def _own(upload: Upload, run: str, **changes: Any) -> None:

@@ -71,7 +71,7 @@ class EventLoader:
         """
         if cleaned.people is not None:
             self._people.load_people(cleaned.people)
-        frame = cleaned.frame.with_columns(dedupe_key=pl.col("key").bin.encode("hex")).sort("dedupe_key")
+        frame = cleaned.frame.with_columns(dedupe_key="key").sort("dedupe_key")
         frame = self._unknown(frame.filter(pl.col("dedupe_key") > after))
         with transaction.atomic():
             turn = turns.write_events()

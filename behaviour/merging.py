@@ -275,17 +275,22 @@ def _free_from_later(merges: Sequence[Merge], here: dict[int, int]) -> None:
 
 def collect_strays() -> int:
     """Move events that were written to a joined shopper, by who did not know yet, to the kept one; return how many."""
+    joined = list(Shopper.everything.filter(merged_into__isnull=False).order_by("pk").values_list("pk", flat=True))
+    return sum(_collect(joined[at : at + BATCH]) for at in range(0, len(joined), BATCH))
+
+
+def _collect(joined: Sequence[int]) -> int:
     n = 0
-    while rows := list(_strays()):
+    while rows := list(_strays(joined)):
         with transaction.atomic():
             turns.alone()
-            rows = list(_strays())
+            rows = list(_strays(joined))
             merges = {
                 one.joined_id: one
                 for one in Merge.objects.filter(undone_at=None, joined_id__in={at for _pk, at in rows})
             }
-            for joined, merge in merges.items():
-                ids = {*merge_moves.ids_in(merge.moved, merge_moves.EVENTS), *(pk for pk, at in rows if at == joined)}
+            for pk, merge in merges.items():
+                ids = {*merge_moves.ids_in(merge.moved, merge_moves.EVENTS), *(one for one, at in rows if at == pk)}
                 merge.moved = merge.moved | {merge_moves.EVENTS: merge_moves.as_ranges(sorted(ids))}
             Merge.objects.bulk_update(merges.values(), ["moved"], batch_size=merge_moves.CHUNK)
             merge_moves.follow(Event, "shopper", [pk for pk, _at in rows])
@@ -293,6 +298,7 @@ def collect_strays() -> int:
     return n
 
 
-def _strays() -> Any:
-    rows = Event.everything.filter(shopper__merged_into__isnull=False).order_by("pk")
+def _strays(joined: Sequence[int]) -> Any:
+    # Asked for by shopper: a join lets PostgreSQL read the whole table of events.
+    rows = Event.everything.filter(shopper__in=joined).order_by("pk")
     return rows.values_list("pk", "shopper_id")[:BATCH]

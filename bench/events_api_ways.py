@@ -127,7 +127,7 @@ def plain(request: HttpRequest) -> JsonResponse:
                 shopper_id=ids[Shopper][row["user_id"]], product_id=ids[Product][row["item_id"]], kind=row["event"],
                 at=datetime.fromisoformat(row["timestamp"]), quantity=row["quantity"],
                 amount=round(row["price"] * row["quantity"], 2), order_ref=row["order_id"],
-                dedupe_key=api_events.own_keys([row["key"]])[0].hex(),
+                dedupe_key=api_events.own_keys([row["key"]])[0],
             )
             for row in rows
         ],

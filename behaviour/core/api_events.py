@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from behaviour.core.cleaning import EARLIEST, HIGHEST_PRICE, MOST_PIECES, MOST_STARS, NEED_PRODUCT
-from behaviour.core.keys import SEPARATOR, own_keys, timed_keys
+from behaviour.core.keys import SEPARATOR, own_keys, timed_key
 from behaviour.core.people import BY_VISITOR
 from behaviour.core.values import EMAIL
 
@@ -207,7 +207,7 @@ def rows(events: Sequence[Event], name_of: Callable[[Event], str], currency: str
         at, kind = event.timestamp, event.event
         if at.tzinfo is not UTC:
             at = at.astimezone(UTC)
-        key = made.hex() if event.key else _content_key(event, at)
+        key = made if event.key else _content_key(event, at)
         if key in found:
             continue
         amount = None
@@ -233,4 +233,4 @@ def _content_key(event: Event, at: datetime) -> str:
             str(event.message_id or ""),
         )
     )  # fmt: skip
-    return timed_keys([max(micros // 1000, 0)], [content])[0].hex()
+    return timed_key(max(micros // 1000, 0), content)

@@ -147,7 +147,7 @@ def clean_events(block: Block, match: Match, reading: Reading) -> Cleaned:
     """Clean rows of behaviour or orders.
 
     The frame has user_id, item_id (text, "" = none), kind, at (UTC), quantity (int), cents (int, the line's total; for
-    a rating the stars times 100), order_id, country, name, price, message_id (text) and key (UUID).
+    a rating the stars times 100), order_id, country, name, price, message_id (text) and key (hexadecimal).
     """
     retail = match.layout == ONLINE_RETAIL
     frame = _typed(people.named(_addressed(text_frame(block, match, _fields()), reading)), match, reading)
@@ -378,12 +378,12 @@ def _with_keys(frame: pl.DataFrame, *, retail: bool) -> pl.DataFrame:
 
 def _keys(frame: pl.DataFrame) -> pl.Series:
     """Return what identifies each row: its own key where the file gives one, else its time and content."""
-    times = frame["at"].dt.epoch("ms").clip(lower_bound=0)
-    made = timed_keys(times.to_list(), frame["content"].to_list())
+    times = pl.col("at").dt.epoch("ms").clip(lower_bound=0)
+    made = frame.select(key=timed_keys(times, pl.col("content")))["key"]
     if (frame["dedupe_key"] != "").any():
-        own = own_keys(frame["dedupe_key"].to_list())
-        made = [one if name else other for name, one, other in zip(frame["dedupe_key"], own, made, strict=True)]
-    return pl.Series(made, dtype=pl.Binary)
+        own = pl.Series(own_keys(frame["dedupe_key"].to_list()))
+        return made.zip_with(frame["dedupe_key"] == "", own)
+    return made
 
 
 def _retail_findings(frame: pl.DataFrame, once: pl.DataFrame) -> Counter[str]:

@@ -26,7 +26,7 @@ django.setup()
 from django.core.management import call_command
 from behaviour import importing, loading, tables
 tables.SIZE, tables.MOST = 400, 500
-importing.BREATH_SECONDS = {breath}
+importing.BREATH_SECONDS = dict.fromkeys(importing.BREATH_SECONDS, {breath})
 {more}
 call_command(*sys.argv[1:])
 """
