@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
@@ -27,6 +28,14 @@ def has_role(user: Any, *roles: str) -> bool:
     return bool(user.is_authenticated and user.is_active and any(getattr(user, f"is_{role}") for role in roles))
 
 
+def _page_of(request: HttpRequest) -> str:
+    """Return the page to come back to after the login; what was sent is gone, so it is the page of the form."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    page = urlsplit(request.headers.get("Referer", ""))
+    return page.path if page.path and page.netloc == request.get_host() else "/"
+
+
 def require_role(*roles: str) -> Callable[[View], View]:
     """Let in whoever holds one of the roles; others see who can help."""
 
@@ -34,7 +43,7 @@ def require_role(*roles: str) -> Callable[[View], View]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
+                return redirect_to_login(_page_of(request))
             if not has_role(request.user, *roles):
                 return render(request, "403.html", {"roles": roles}, status=403)
             return view(request, *args, **kwargs)

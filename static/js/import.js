@@ -19,7 +19,9 @@ function show(form, { sending, sentence = "" }) {
 function answered(form, request) {
   const said = typeof request.response === "object" && request.response ? request.response : {};
   if (request.status === 200 && said.url) location.assign(said.url);
-  else show(form, { sending: false, sentence: said.error || form.dataset.textFailed });
+  // The login ran out, and what came is its page: this page leads there and back.
+  else if (request.status === 200) location.reload();
+  else show(form, { sending: false, sentence: said.error || (request.status === 403 ? form.dataset.textOld : form.dataset.textFailed) });
 }
 
 function send(form) {
