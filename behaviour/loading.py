@@ -154,12 +154,13 @@ class EventLoader:
         """Join who met, fill in what is still empty (a product's name and price, a shopper's country), and net returns
         against their orders; return what was found.
         """
-        merging.join(self._met.iter_rows(), upload=self._upload)  # type: ignore[arg-type]
+        met = merging.join(self._met.iter_rows(), upload=self._upload)  # type: ignore[arg-type]
         merging.collect_strays()
         self._said.fill()
+        apart = +Counter(visitor_shared=met.visitor_shared, two_addresses=met.two_addresses)
         # The published cleaning of a data set knows no netting.
         if not self._returned_at or self._upload.layout == ONLINE_RETAIL:
-            return Counter()
+            return apart
         first, last = self._returned_at
         capped = is_on("refund_netted", self._upload.cleaning.get("rules", {}))
-        return netting.net_upload(self._upload, between=(first, last), capped=capped, beat=beat)
+        return apart + netting.net_upload(self._upload, between=(first, last), capped=capped, beat=beat)
