@@ -17,7 +17,7 @@ from behaviour.core.columns import PERSONAL, PRODUCTS, SHOPPERS
 from behaviour.core.parsing import Row
 from behaviour.importing import loader_for, refuse_taken_addresses
 from behaviour.models import Event, Product, Shopper, Upload
-from behaviour.pseudonyms import without_addresses
+from behaviour.pseudonyms import names_of, without_addresses
 from behaviour.quality import Collector
 from behaviour.rejects import RejectsFile, checking_name, path_of
 from behaviour.scouting import scout
@@ -96,6 +96,7 @@ class _Report:
         self.findings: Counter[str] = Counter()
         self.kinds: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
+        self.permission: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
         self.mended: dict[str, tuple[int, str, str]] = {}
         self._quality = Collector(upload)
@@ -122,6 +123,11 @@ class _Report:
         if "kind" in frame.columns and len(frame):
             self.kinds.update(frame["kind"].to_list())
             self._period += [str(frame["at"].min()), str(frame["at"].max())]
+        if self._kind == SHOPPERS:
+            said = frame["consent"]
+            self.permission.update(given=int(said.sum()), withdrawn=int((~said).sum()), unsaid=said.null_count())
+            by_address = names_of(frame.filter(pl.col("user_id") == "")["email"].to_list())
+            self._names["user_id"].append(pl.Series(by_address.values(), dtype=pl.String))
         for name in self._names:
             if name in frame.columns:
                 self._names[name].append(frame[name].unique())
@@ -142,6 +148,7 @@ class _Report:
             "mended": self.mended,
             "quality": self._quality.finish(),
             "kinds": dict(self.kinds.most_common()),
+            "permission": dict(self.permission),
             "unknown_events": dict(self.unknown.most_common(MOST_NAMES)),
             "period": [min(self._period), max(self._period)] if self._period else [],
             "new_shoppers": 0 if self._kind == PRODUCTS else self._new("user_id", Shopper, "external_id"),

@@ -12,6 +12,9 @@ from mailai.ui.charts import Chart, Series, bars, lines
 from mailai.ui.numbers import count, day, percent
 
 MOST_BARS, LONGEST_LABEL = 8, 20
+MOST_TICKS = 7
+# Pixels: about the height of a drawing, and of a name at the end of a line.
+DRAWN, NAME = 190, 15
 
 
 def per_day(report: Mapping[str, Any]) -> Chart | None:
@@ -92,22 +95,40 @@ def shares_over_time(listed: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart |
     kinds = {"refused": _("Refused"), "repeated": _("Repeated"), "machines": _("Machines")}
     values = {code: [report["shares"][code] for _at, report in listed] for code in kinds}
     last = values["refused"][-1]
+    highest = max(max(shares) for shares in values.values())
+    figure = lines(
+        [
+            Series(label, x, values[code], colour)
+            for (code, label), colour in zip(kinds.items(), ("c1", "c2", "control"), strict=True)
+        ],
+        y_format=".1%",
+        x_title=_("upload, oldest first"),
+    )
     return Chart(
         id="shares-over-time",
         finding=_("The newest file had %(share)s refused rows") % {"share": percent(last)},
         explanation=_("Share of the rows of each upload, the oldest first."),
-        figure=lines(
-            [
-                Series(label, x, values[code], colour)
-                for (code, label), colour in zip(kinds.items(), ("c1", "c2", "control"), strict=True)
-            ],
-            y_format=".1%",
-            x_title=_("upload, oldest first"),
-        ),
+        figure=_numbered(_apart(figure, [shares[-1] for shares in values.values()], highest), len(x)),
         label=_("Refused, repeated and machine rows of %(n)s uploads") % {"n": len(listed)},
         columns=[_("Upload"), *kinds.values()],
         rows=[(at, *(percent(report["shares"][code]) for code in kinds)) for at, report in listed],
     )
+
+
+def _numbered(figure: dict[str, Any], n: int) -> dict[str, Any]:
+    """Mark whole numbers only: there is nothing between the first upload and the second."""
+    figure["layout"]["xaxis"] |= {"dtick": -(-n // MOST_TICKS), "tick0": 1, "tickformat": "d"}
+    return figure
+
+
+def _apart(figure: dict[str, Any], ends: Sequence[float], highest: float) -> dict[str, Any]:
+    """Move the names of lines that end at one height above each other."""
+    below = -float(NAME)
+    for at in sorted(range(len(ends)), key=lambda at: ends[at]):
+        height = DRAWN * ends[at] / highest if highest else 0.0
+        below = max(height, below + NAME)
+        figure["layout"]["annotations"][at]["yshift"] = round(below - height)
+    return figure
 
 
 def rows_over_time(listed: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart | None:
@@ -120,7 +141,7 @@ def rows_over_time(listed: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart | N
         id="rows-over-time",
         finding=_("The newest file brought %(n)s right rows") % {"n": count(rows[-1])},
         explanation=_("Rows of each upload that were right, the oldest first."),
-        figure=bars([Series(_("Rows"), x, rows, "c1")], x_title=_("upload, oldest first")),
+        figure=_numbered(bars([Series(_("Rows"), x, rows, "c1")], x_title=_("upload, oldest first")), len(x)),
         label=_("Right rows of %(n)s uploads") % {"n": len(listed)},
         columns=[_("Upload"), _("Rows")],
         rows=[(at, count(n)) for (at, _report), n in zip(listed, rows, strict=True)],

@@ -62,8 +62,12 @@ def sentence(row: Mapping[str, Any]) -> str:
 
 
 def normal(report: Mapping[str, Any], compared: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the sentences that say whether a file looks normal, each with whether it is odd."""
-    rows = [{"text": sentence(row), "odd": row["odd"]} for row in compared if row["odd"] or row["name"] in SPOKEN]
+    """Return the sentences that say whether a file looks normal: is it odd, does nothing stand beside it."""
+    rows = [
+        {"text": sentence(row), "odd": row["odd"], "alone": row["usual"] is None}
+        for row in compared
+        if row["odd"] or row["name"] in SPOKEN
+    ]
     if report.get("gaps") and not any(row["name"] == "gaps" and row["odd"] for row in compared):
         n = report["gaps"]
         text = ngettext(

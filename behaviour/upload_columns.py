@@ -18,6 +18,7 @@ from behaviour.core.parsing import Block
 from behaviour.core.shapes import DELIMITERS
 from behaviour.models import Upload, masked
 from behaviour.upload_forms import column_choices, event_choices, tag_of
+from behaviour.upload_permission import permission_text
 from behaviour.upload_words import (
     ANSWERS,
     DATE_NAMES,
@@ -26,6 +27,7 @@ from behaviour.upload_words import (
     FIELD_NAMES,
     LAYOUTS,
     LOOKS,
+    fields_text,
     note_text,
     question_text,
 )
@@ -45,6 +47,8 @@ def columns_context(upload: Upload) -> dict[str, Any]:
     choices = column_choices(match)
     return {
         "match": match,
+        "missing": "" if match.complete else fields_text(match.missing),
+        "permission": permission_text(upload),
         "looks": looks_text(upload),
         "size": filesizeformat(upload.size),
         "columns": sorted(columns, key=lambda column: column["sure"] != "choose"),
@@ -58,6 +62,12 @@ def columns_context(upload: Upload) -> dict[str, Any]:
         "notes": [note_text(note) for note in upload.mapping.get("notes", [])],
         **_reading_choices(upload),
     }
+
+
+def show_choices(columns: list[dict[str, Any]], sent: Mapping[str, str]) -> None:
+    """Let the columns show what was chosen but could not be taken."""
+    for column in columns:
+        column["field"] = sent.get(f"column-{column['at']}", column["field"])
 
 
 def looks_text(upload: Upload) -> str:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from behaviour.core.columns import FIELDS, KINDS, KNOWN_EVENTS, NEEDED, PERSONAL, Match, plain
 from behaviour.models import Event
 from behaviour.upload_words import FIELD_NAMES
+from mailai.errors import InputError
 
 
 class UploadForm(forms.Form):
@@ -54,12 +55,21 @@ def decisions(sent: QueryDict, header: list[str], match: Match, decided: dict[st
     """Return the choices of the columns step; fields that no column was chosen for are left out on purpose.
 
     Columns that stand as they were read are no decision: ``decided`` stays, and a recognised layout goes on.
+
+    Raises
+    ------
+    InputError : two columns are chosen for one field.
     """
     kind = sent.get("kind", match.kind) if sent.get("kind", match.kind) in KINDS else match.kind
     columns: dict[str, str] = dict.fromkeys(fields_of(match, kind), "")
     for at, name in enumerate(header):
         field = sent.get(f"column-{at}", "")
-        if field in columns and not columns[field]:
+        if columns.get(field):
+            raise InputError(
+                _("Two columns are chosen for “%(field)s”: %(one)s and %(other)s. Keep one of them.")
+                % {"field": FIELD_NAMES[field], "one": columns[field], "other": name}
+            )
+        if field in columns:
             columns[field] = name
     read = {name: header[at] for name, at in match.columns.items()}
     if kind == match.kind and {name: column for name, column in columns.items() if column} == read:

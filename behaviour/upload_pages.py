@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 
 from behaviour import quality
 from behaviour.core.columns import PRODUCTS, SHOPPERS
-from behaviour.models import Event, Upload
+from behaviour.models import Event, Merge, Upload
 from behaviour.quality_words import normal
+from behaviour.upload_permission import permission_text
 from behaviour.upload_words import FINDINGS, FIXES, REASONS
 
 State = Upload.State
@@ -110,6 +111,7 @@ def check_context(upload: Upload) -> dict[str, Any]:
         },
         "period": [datetime.fromisoformat(text) for text in preview["period"]],
         "findings": findings,
+        "permission": permission_text(upload),
         "kinds": kinds,
         "normal": normal(quality.report_of(upload), quality.comparison(upload)),
         "counts_later": unchanged_known,
@@ -133,6 +135,7 @@ def run_context(upload: Upload) -> dict[str, Any]:
     seconds = (((upload.finished_at or now()) - upload.started_at).total_seconds()) if upload.started_at else 0
     pace = n_done / seconds if seconds > 1 else 0
     left = (whole - n_done) / pace if pace and whole else None
+    done = upload.state == State.DONE
     return {
         "upload": upload,
         "running": upload.state in (State.QUEUED, State.IMPORTING),
@@ -142,14 +145,24 @@ def run_context(upload: Upload) -> dict[str, Any]:
         "pace": round(pace),
         "seconds_left": None if left is None else max(1, round(left)),
         "seconds": max(1, round(seconds)),
+        "waits_for": _before(upload),
         "trains": upload.preview.get("train", False),
-        "n_new_products": 0 if upload.kind == PRODUCTS else upload.preview.get("new_products", 0),
+        "n_new_products": upload.preview.get("new_products", 0) if done and upload.kind != PRODUCTS else 0,
+        "n_merged": Merge.objects.filter(upload=upload, undone_at=None).count() if done else 0,
         "findings": [
             {"text": finding_text(code), "n": n}
             for code, n in sorted(upload.findings.items(), key=lambda pair: -pair[1])
             if n
         ],
     }
+
+
+def _before(upload: Upload) -> str:
+    """Return the name of the file that is imported while this one waits: one import runs at a time."""
+    if upload.state != State.QUEUED:
+        return ""
+    running = Upload.objects.filter(state=State.IMPORTING).order_by("started_at")
+    return running.values_list("filename", flat=True).first() or ""
 
 
 def finding_text(code: str) -> str:

@@ -114,6 +114,8 @@ def import_columns(request: UserRequest, uuid: str) -> HttpResponse:
             if not error:
                 return redirect("behaviour:import_check", upload.uuid)
         context = upload_columns.columns_context(upload)
+        if error:
+            upload_columns.show_choices(context["columns"], request.POST)
     except (TableError, OSError) as problem:
         return _gone(request, problem)
     context |= {"nav": "data", "upload": upload, "error": error, "steps": upload_pages.steps(upload, "columns")}
@@ -189,8 +191,11 @@ def import_check(request: UserRequest, uuid: str) -> HttpResponse:
         return redirect("behaviour:import_run", upload.uuid)
     if request.method == "POST":
         return _begin_import(request, upload)
-    context = {"nav": "data", "upload": upload, "steps": upload_pages.steps(upload, "check")}
     checked = upload.state == State.CHECKED
+    if not checked and upload.heartbeat_at is None:
+        # No check was begun: its columns come first.
+        return redirect("behaviour:import_columns", upload.uuid)
+    context = {"nav": "data", "upload": upload, "steps": upload_pages.steps(upload, "check")}
     context |= upload_pages.check_context(upload) if checked else upload_pages.checking_context(upload)
     context |= {"looks": upload_columns.looks_text(upload), "reading": upload_columns.reading_rows(upload)}
     if checked:

@@ -1,8 +1,9 @@
 """What people read about a file: why it can't be read, why a row was refused and what to do, what was found."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from behaviour.core.parsing import TableError
@@ -100,6 +101,8 @@ FINDINGS = {
     "refund_with_order": _("Returns whose order is known"),
     "refund_without_order": _("Returns whose order is not known, kept as written"),
     "refund_apart": _("Returns without their order beside them; the import looks for it everywhere"),
+    "visitor_shared": _("A shopper seen on the browser of another one, kept apart"),
+    "two_addresses": _("A browser and a shopper with an email address each, kept apart"),
     "withdrawal_kept": _("A permission without a date does not undo a withdrawal"),
 }
 # What a rule does with a row that it meets, and how empty cells are filled.
@@ -250,6 +253,11 @@ FIELD_NAMES = {
 def problem_text(error: TableError) -> str:
     """Return the sentence that says why the file can't be read and what to do."""
     return str(PROBLEMS[error.code])
+
+
+def fields_text(groups: Iterable[Iterable[str]]) -> str:
+    """Return the names of fields, of each group one is enough: Event type, Time of event or Position."""
+    return ", ".join(gettext(" or ").join(str(FIELD_NAMES[name]) for name in group) for group in groups)
 
 
 def note_text(note: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from behaviour.importing import DEAD_AFTER, MOST_TRIES, works
 from behaviour.models import Upload
 from behaviour.rejects import drop_rejects
 from behaviour.removal import cancel_upload
-from behaviour.upload_words import FIELD_NAMES, problem_text
+from behaviour.upload_words import FIELD_NAMES, fields_text, problem_text
 from mailai.accounts import audit
 from mailai.errors import InputError, StateError
 
@@ -75,10 +75,9 @@ def missing_text(match: Match) -> str:
     """Return the sentence that says which columns are missing; "" when none is."""
     if match.complete:
         return ""
-    groups = [_(" or ").join(str(FIELD_NAMES[name]) for name in group) for group in match.missing]
     return _(
         "No column was recognised for: %(fields)s. Name the columns as in the template, or say which they are."
-    ) % {"fields": ", ".join(groups)}
+    ) % {"fields": fields_text(match.missing)}
 
 
 def choose_columns(upload: Upload, chosen: Mapping[str, Any]) -> Upload:

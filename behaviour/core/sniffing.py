@@ -59,11 +59,15 @@ def questions(block: Block, match: Match) -> list[Question]:
     """Return what has to be asked before the file can be read: the order of day and month, the decimal mark."""
     asked = []
     if date_order(block, match) == "":
-        column, samples = _first_like(block, match, DATES, SLASHED)
+        column, cells = _first_like(block, match, DATES, SLASHED)
+        one, two = _numbers(cells)
+        # 03/03/2024 shows nobody the difference.
+        telling = cells.filter(one != two)
+        samples = tuple((telling if len(telling) else cells).head(SAMPLES))
         asked.append(Question("date_order", column, samples, (DAY_FIRST, MONTH_FIRST), DAY_FIRST))
     if decimal_mark(block, match) == "":
-        column, samples = _first_like(block, match, AMOUNTS, ONE_OR_THOUSAND, signs=True)
-        asked.append(Question("decimal", column, samples, (".", ","), "."))
+        column, cells = _first_like(block, match, AMOUNTS, ONE_OR_THOUSAND, signs=True)
+        asked.append(Question("decimal", column, tuple(cells.head(SAMPLES)), (".", ","), "."))
     return asked
 
 
@@ -82,14 +86,20 @@ def _bare(cells: pl.Series) -> pl.Series:
 
 def _first_like(
     block: Block, match: Match, fields: tuple[str, ...], shape: str, *, signs: bool = False
-) -> tuple[int, tuple[str, ...]]:
-    """Return the first column with cells of a shape, and some of them."""
+) -> tuple[int, pl.Series]:
+    """Return the first column with cells of a shape, and these cells."""
     for column in _columns(match, fields):
         cells = _cells(block, column)
         like = cells.filter((_bare(cells) if signs else cells).str.contains(shape))
         if len(like):
-            return column, tuple(like.head(SAMPLES))
-    return 0, ()
+            return column, like
+    return 0, pl.Series(dtype=pl.String)
+
+
+def _numbers(dates: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Return the first and the second number of dates like 03/04/2024."""
+    parts = dates.str.extract_groups(r"^(\d{1,2})[/-](\d{1,2})").struct
+    return parts.field("1").cast(pl.Int64), parts.field("2").cast(pl.Int64)
 
 
 def date_order(block: Block, match: Match) -> str | None:
@@ -101,8 +111,7 @@ def date_order(block: Block, match: Match) -> str | None:
     first, second, open_ = False, False, False
     for column in _columns(match, DATES):
         cells = _cells(block, column)
-        parts = cells.filter(cells.str.contains(SLASHED)).str.extract_groups(r"^(\d{1,2})[/-](\d{1,2})").struct
-        one, two = (part.cast(pl.Int64) for part in (parts.field("1"), parts.field("2")))
+        one, two = _numbers(cells.filter(cells.str.contains(SLASHED)))
         first |= bool((one > 12).any())
         second |= bool((two > 12).any())
         open_ |= bool(((one <= 12) & (two <= 12) & (one != two)).any())

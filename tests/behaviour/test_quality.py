@@ -55,7 +55,8 @@ def test_a_file_is_compared_with_earlier_ones_like_it() -> None:
         "Rows per day are within the usual range (+9.1%)."
     ]
     said = normal(quality.report_of(odd), quality.comparison(odd))
-    assert said == [{"text": "Rows per day: 1, usual are 10 to 12. Look whether the export is complete.", "odd": True}]
+    text = "Rows per day: 1, usual are 10 to 12. Look whether the export is complete."
+    assert said == [{"text": text, "odd": True, "alone": False}]
 
 
 def test_few_earlier_files_call_nothing_odd() -> None:

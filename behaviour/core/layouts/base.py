@@ -31,7 +31,7 @@ class Layout:
     helpers : columns that are no fields themselves but that ``finish`` reads.
     carried : columns that stand only in the first row of a group, and hold for the rows below it too.
     group : the column that is equal in the rows of one group.
-    file : what the file's name begins with, for an export that its header alone does not tell from another one.
+    file : what the file's name holds, for an export that its header alone does not tell from another one.
     finish : turns text columns named by field and helper into the same, in MailAI's terms.
     """
 
@@ -47,9 +47,7 @@ class Layout:
 
     def fits(self, header: Sequence[str], file: str = "") -> bool:
         """Say whether a header is of this layout; order, case and further columns don't matter."""
-        return file.lower().startswith(self.file) and {plain(name) for name in self.signature} <= {
-            plain(name) for name in header
-        }
+        return self.file in plain(file) and {plain(name) for name in self.signature} <= {plain(name) for name in header}
 
     def places(self, header: Sequence[str], names: Names) -> dict[str, int]:
         """Return field -> position of its column, for those that the header holds."""

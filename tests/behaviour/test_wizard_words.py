@@ -1,0 +1,148 @@
+"""What the wizard says where somebody errs: steps out of order, wrong matches, missing permission."""
+
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from behaviour import tasks, upload_permission
+from behaviour.models import Event, Shopper, Upload
+from tests.behaviour.test_upload_views import FORMATS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+EVENTS = "user_id,item_id,event,timestamp\n"
+MAILCHIMP = (FORMATS / "nonsubscribed_members.csv").read_bytes()
+
+
+def send(client: Any, data: bytes | str, name: str = "events.csv") -> Any:
+    """Upload a file and return where the wizard goes on."""
+    content = data.encode() if isinstance(data, str) else data
+    return client.post(reverse("behaviour:import_new"), {"file": SimpleUploadedFile(name, content)}).url
+
+
+def text_of(client: Any, address: str) -> str:
+    """Return a page's HTML."""
+    return client.get(address, follow=True).content.decode()
+
+
+def test_a_file_whose_columns_nobody_confirmed_leads_back_to_them(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    columns = send(client, "user_id\n1\n2\n")
+    assert columns.endswith("/columns/")
+    assert client.get(columns.replace("/columns/", "/check/")).url == columns
+    run = columns.replace("columns/", "")
+    assert client.get(run, follow=True).redirect_chain[-1][0] == columns
+    assert "Still missing: Event type, Time of event or Position" in text_of(client, columns)
+
+
+def test_two_columns_for_one_field_are_asked_about_and_the_choices_stay(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    columns = send(client, "user_id,item_id,event,timestamp,timestamp\n1,A,view,2026-01-01,2026-02-01\n")
+    chosen = {"column-0": "user_id", "column-1": "item_id", "column-2": "event"}
+    answer = client.post(columns, {"kind": "events", **chosen, "column-3": "timestamp", "column-4": "timestamp"})
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert "Two columns are chosen for “Time of event”: timestamp and timestamp (2). Keep one of them." in page
+    assert page.count('<option value="timestamp" selected>') == 2
+    assert client.post(columns, {"kind": "events", **chosen, "column-4": "timestamp"}).status_code == 302
+    client.post(columns.replace("/columns/", "/check/"))
+    assert Event.objects.get().at.month == 2
+
+
+def test_a_file_of_which_every_row_is_refused_is_not_called_known(client_for: Any, admin: Any) -> None:
+    page = text_of(client := client_for(admin), send(client, EVENTS + "1,A,view,yesterday\n"))
+    assert "No row of this file can be imported" in page
+    send(client, EVENTS + "1,A,view,2026-01-01\n")
+    client.post(reverse("behaviour:import_check", args=[Upload.objects.latest("pk").uuid]))
+    assert "There is nothing new in this file" in text_of(client, send(client, EVENTS + "1,A,view,2026-01-01\n"))
+
+
+def test_dates_that_show_the_difference_are_asked_about(client_for: Any, admin: Any) -> None:
+    rows = "".join(f"{n},A,view,0{n}/0{n}/2026\n" for n in range(1, 5))
+    page = text_of(client := client_for(admin), send(client, EVENTS + rows + "9,A,view,03/04/2026\n"))
+    assert "03/04/2026 = 3 April 2026" in page
+    assert "03/04/2026 = 4 March 2026" in page
+
+
+@pytest.mark.parametrize("name", ["nonsubscribed_members.csv", "2026 Non-Subscribed members.csv"])
+def test_contacts_that_never_subscribed_get_no_permission(client_for: Any, admin: Any, name: str) -> None:
+    page = text_of(client := client_for(admin), send(client, MAILCHIMP, name))
+    assert "New shoppers of whom it says nothing get the permission “not asked” and no email" in page
+    client.post(reverse("behaviour:import_check", args=[Upload.objects.get().uuid]))
+    assert Shopper.objects.get().marketing == "unknown"
+
+
+def test_a_mailchimp_file_under_another_name_says_what_its_people_get(client_for: Any, admin: Any) -> None:
+    page = text_of(client := client_for(admin), check := send(client, MAILCHIMP, "contacts.csv"))
+    assert "1 shopper gets the permission “given”. If they never subscribed, give the file back its name" in page
+    assert "<dt>New shoppers</dt><dd>1</dd>" in page
+    assert "gets the permission “given”" in text_of(client, check.replace("/check/", "/columns/"))
+    upload = Upload.objects.get()
+    upload.preview = {}
+    assert "those with a CONFIRM_TIME get the permission “given”" in upload_permission.permission_text(upload)
+
+
+@pytest.mark.parametrize("name", ["mailchimp_subscribed.csv", "mailchimp_unsubscribed.csv", "klaviyo_profiles.csv"])
+def test_files_that_are_clear_bring_no_warning(client_for: Any, admin: Any, name: str) -> None:
+    page = text_of(client := client_for(admin), send(client, (FORMATS / name).read_bytes(), name))
+    assert "Agreed to marketing email" in page
+    assert "the permission “" not in page
+
+
+def test_a_list_without_a_column_of_permission_says_so_before_it_is_read(client_for: Any, admin: Any) -> None:
+    page = text_of(client := client_for(admin), send(client, "email,first_name,shoe\nada@mail.example,Ada,38\n"))
+    assert "Nobody in this file has agreed to marketing email." in page
+
+
+def test_browsers_that_stay_apart_stand_on_the_page_of_the_upload(client_for: Any, admin: Any) -> None:
+    rows = "U1,A,view,2026-01-01,abc\nU2,A,view,2026-01-02,abc\nU1,A,view,2026-01-03,xyz\n"
+    client = client_for(admin)
+    check = send(client, "user_id,item_id,event,timestamp,visitor_id\n" + rows)
+    client.post(check)
+    upload = Upload.objects.get()
+    assert upload.findings == {"visitor_shared": 1}
+    page = text_of(client, check)
+    assert "A shopper seen on the browser of another one, kept apart" in page
+    assert "2 were joined to known shoppers by this file" in page
+
+
+def test_an_import_that_waits_names_the_one_before_it(
+    client_for: Any, admin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks.import_upload, "delay_on_commit", lambda upload_id: None)
+    client = client_for(admin)
+    check = send(client, EVENTS + "1,A,view,2026-01-01\n")
+    client.post(check)
+    assert "Waiting for a worker" in text_of(client, check)
+    Upload.objects.create(filename="big.csv", stored_as="big.bin", state=Upload.State.IMPORTING)
+    assert "this one begins when “big.csv” is done" in text_of(client, check)
+
+
+def test_a_form_sent_after_the_login_ran_out_leads_back_to_its_page(client_for: Any, admin: Any) -> None:
+    page = send(client_for(admin), EVENTS + "1,A,view,2026-01-01\n")
+    undo, stranger = page.replace("check/", "undo/"), Client()
+    answer = stranger.post(undo, headers={"Referer": f"http://testserver{page}"})
+    assert answer.url == f"/accounts/login/?next={page}"
+    assert stranger.post(undo, headers={"Referer": "https://evil.example/x"}).url == "/accounts/login/?next=/"
+    assert stranger.get(page).url == f"/accounts/login/?next={page}"
+
+
+def test_a_form_with_an_old_token_gets_a_page_of_the_house(admin: Any) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(admin)
+    answer = client.post(reverse("behaviour:import_new"), {})
+    assert answer.status_code == 403
+    assert "The form was too old or came from another page." in answer.content.decode()
+
+
+def test_what_is_next_after_an_undo_is_another_file(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    check = send(client, EVENTS + "1,A,view,2026-01-01\n")
+    client.post(check)
+    assert "Build a segment" in text_of(client, check)
+    client.post(check.replace("check/", "undo/"))
+    page = text_of(client, check)
+    assert "Upload another file" in page
+    assert "Build a segment" not in page
