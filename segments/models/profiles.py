@@ -1,9 +1,5 @@
-"""What is understood about shoppers, and the groups made from it."""
+"""What is understood about each shopper, and how far that has read."""
 
-import uuid
-from typing import ClassVar
-
-from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -28,9 +24,16 @@ class Profile(models.Model):
     first_order_at = models.DateTimeField(null=True, blank=True)
     last_order_at = models.DateTimeField(null=True, blank=True, db_index=True)
     last_event_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    # Looked at, and put in the cart.
+    last_view_at = models.DateTimeField(null=True, blank=True)
+    last_cart_at = models.DateTimeField(null=True, blank=True)
     n_orders = models.PositiveIntegerField(default=0, db_index=True)
+    n_orders_30d = models.PositiveIntegerField(default=0)
     n_orders_90d = models.PositiveIntegerField(default=0)
     n_orders_365d = models.PositiveIntegerField(default=0)
+    n_views_30d = models.PositiveIntegerField(default=0)
+    # Days of the shop on which something was viewed, saved, searched, put in the cart or bought.
+    n_visit_days_90d = models.PositiveIntegerField(default=0)
     n_products = models.PositiveIntegerField(default=0)
     # Refunds are taken off.
     monetary = models.DecimalField(max_digits=14, decimal_places=2, default=0, db_index=True)
@@ -46,10 +49,34 @@ class Profile(models.Model):
     favourite_category = models.CharField(max_length=200, blank=True, db_index=True)
     # [{"category": name, "share": 0..1}], at most five, best first; time-decayed spend.
     categories = models.JSONField(default=list, blank=True)
+    # [{"brand": name, "share": 0..1}], as categories; the product's attribute "brand".
+    favourite_brand = models.CharField(max_length=120, blank=True)
+    brands = models.JSONField(default=list, blank=True)
+    # 1 (cheapest fifth of the shop's sold lines) to 5: the median of what she paid for a piece; null without a price.
+    price_band = models.PositiveSmallIntegerField(null=True, blank=True)
+    # The 10th and 90th percentile of what she paid for a piece.
+    price_low = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
+    price_high = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
+    # 0..1: of the pieces with a price, how many were bought at least 5 % below the product's usual (median) price.
+    discount_share = models.FloatField(null=True, blank=True)
+    # Hour (0..23) and weekday (0 = Monday), in her own time zone where known, at which she most visits, buys and opens
+    # (people's opens only); null below five such moments.
+    best_hour = models.PositiveSmallIntegerField(null=True, blank=True)
+    best_weekday = models.PositiveSmallIntegerField(null=True, blank=True)
+    # 168 counts, Monday 0:00 first, smoothed and rounded; empty where there is none.
+    hours = models.JSONField(default=list, blank=True)
+    n_received_30d = models.PositiveIntegerField(default=0)
+    n_received_90d = models.PositiveIntegerField(default=0)
+    # 0..100, null where she got no mail in a year; time-decayed share of mails with a human open or click.
+    engagement = models.PositiveSmallIntegerField(null=True, blank=True)
+    # 0..1: how far opens per mail fell with the mails of the last 30 days, against before; null below five mails.
+    fatigue = models.FloatField(null=True, blank=True)
     n_opens_90d = models.PositiveIntegerField(default=0)
     n_clicks_90d = models.PositiveIntegerField(default=0)
     last_open_at = models.DateTimeField(null=True, blank=True)
     last_click_at = models.DateTimeField(null=True, blank=True)
+    # Cluster.number; written by the clustering, null while there is none.
+    cluster = models.PositiveSmallIntegerField(null=True, blank=True, db_index=True)
     updated_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
@@ -70,40 +97,3 @@ class ProfileRefresh(models.Model):
 
     def __str__(self) -> str:
         return str(self.last_event_id)
-
-
-class Segment(models.Model):
-    """A named rule over profiles; who belongs is asked when it matters, not stored."""
-
-    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    name = models.CharField(max_length=120, unique=True)
-    description = models.CharField(max_length=300, blank=True)
-    rule = models.JSONField()
-    demo = models.BooleanField(default=False)
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
-    created_at = models.DateTimeField(default=timezone.now)
-    updated_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["name"]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class SegmentSize(models.Model):
-    """How many shoppers a segment had on a day."""
-
-    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="sizes")
-    on = models.DateField()
-    size = models.PositiveIntegerField()
-
-    class Meta:
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["segment", "on"], name="segmentsize_once_a_day")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.on} {self.size}"

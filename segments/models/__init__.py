@@ -1,0 +1,20 @@
+"""What is understood about shoppers, and the groups made from it."""
+
+from segments.models.clusters import Cluster, Clustering
+from segments.models.predictions import Prediction, PredictionRun, PredictionTrack
+from segments.models.profiles import Profile, ProfileRefresh
+from segments.models.segments import Segment, SegmentSize, ShopperList, ShopperListMember
+
+__all__ = [
+    "Cluster",
+    "Clustering",
+    "Prediction",
+    "PredictionRun",
+    "PredictionTrack",
+    "Profile",
+    "ProfileRefresh",
+    "Segment",
+    "SegmentSize",
+    "ShopperList",
+    "ShopperListMember",
+]

@@ -1,0 +1,92 @@
+"""Groups of shoppers: rules with a name, their sizes, and lists that stay as they are."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from behaviour.models import Shopper
+
+
+class Segment(models.Model):
+    """A named rule over profiles; who belongs is asked when it matters, not stored."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(max_length=120, unique=True)
+    description = models.CharField(max_length=300, blank=True)
+    rule = models.JSONField()
+    demo = models.BooleanField(default=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SegmentSize(models.Model):
+    """How many shoppers a segment had on a day."""
+
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="sizes")
+    on = models.DateField()
+    size = models.PositiveIntegerField()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["segment", "on"], name="segmentsize_once_a_day")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.on} {self.size}"
+
+
+class ShopperList(models.Model):
+    """A list that does not change by itself: uploaded ids, or a segment frozen on a day."""
+
+    class Source(models.TextChoices):
+        """Where the list came from."""
+
+        UPLOADED = "uploaded", _("Uploaded")
+        FROZEN = "frozen", _("Frozen segment")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(max_length=120, unique=True)
+    source = models.CharField(max_length=10, choices=Source.choices)
+    # The segment that was frozen, while it exists.
+    segment = models.ForeignKey(Segment, null=True, blank=True, on_delete=models.SET_NULL, related_name="frozen")
+    n_members = models.PositiveIntegerField(default=0)
+    # Rows of the upload that named nobody of this shop.
+    n_unknown = models.PositiveIntegerField(default=0)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ShopperListMember(models.Model):
+    """One shopper on a list."""
+
+    list = models.ForeignKey(ShopperList, on_delete=models.CASCADE, related_name="members")
+    shopper = models.ForeignKey(Shopper, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["list", "shopper"], name="listmember_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.list_id} {self.shopper_id}"
