@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from behaviour.core import parsing, reading, reading_blocks, shapes
+from behaviour.core import parsing, reading, reading_blocks, shapes, unfolding
 from behaviour.core.cleaning import Cleaned, Reading, clean_events
 from behaviour.core.columns import PRODUCTS, SHOPPERS, Match, recognise
 from behaviour.core.masterdata import clean_products, clean_shoppers
@@ -65,10 +65,9 @@ def open_table(upload: Upload) -> Iterator[Table]:
     with stored_file(upload).open("rb") as file:
         shape = Shape.of(written["shape"]) if "shape" in written else shapes.look(file)
         opened = reading.open_file(file, shape)
-        match = recognise(
-            opened.header, written.get("kind", "auto"), written.get("columns") or None, file=upload.filename
-        )
-        yield Table(opened.header, match, opened.pieces, opened.notes, file.tell)
+        header, pieces = unfolding.unfold(opened.header, opened.pieces)
+        match = recognise(header, written.get("kind", "auto"), written.get("columns") or None, file=upload.filename)
+        yield Table(header, match, pieces, opened.notes, file.tell)
 
 
 def look(upload: Upload, *, encoding: str = "", delimiter: str = "") -> Shape:

@@ -193,6 +193,7 @@ LAYOUTS = {
     "woocommerce_customers": _("This looks like a WooCommerce export of customers."),
     "woocommerce_items": _("This looks like a WooCommerce export of ordered items."),
     "woocommerce_orders": _("This looks like a WooCommerce orders export."),
+    "woocommerce_wide": _("This looks like a WooCommerce orders export with a row for each order."),
 }
 # Formats of dates whose name is a sentence; the others show themselves: YYYY-MM-DD.
 DATE_NAMES = {

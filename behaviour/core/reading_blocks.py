@@ -64,6 +64,8 @@ def _first(held: list[Block], size: int, most: int, together: int | None) -> tup
     good = whole.frame["line"].to_numpy()
     lines = np.sort(np.concatenate((good, np.array([row.line for row in whole.refused], dtype=np.int64))))
     at = _cut(whole, lines, size, most, together)
+    # A record that holds several lines of an order is never cut.
+    at = int(np.searchsorted(lines, lines[at - 1], side="right"))
     if at >= len(lines):
         return whole, []
     border = int(lines[at])

@@ -1,6 +1,7 @@
 """Every recognised export, from the file to the tables: hand-made samples under tests/data/formats."""
 
 import csv
+import gzip
 import io
 from collections import Counter
 from pathlib import Path
@@ -8,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from behaviour import uploads
+from behaviour import tables, uploads
 from behaviour.core.layouts import BY_NAME
 from behaviour.importing import import_upload
 from behaviour.models import Consent, Event, Identity, Product, Shop, Shopper, Suppression, Upload
+from behaviour.rejects import path_of
 from mailai.crypto import blind_index
 
 FORMATS = Path(__file__).parent.parent / "data" / "formats"
@@ -23,6 +25,8 @@ SAMPLES = {
     "shopify_products.csv": ("shopify_products", "products", 5, 4, 0),
     "woocommerce_orders.csv": ("woocommerce_orders", "orders", 3, 2, 1),
     "woocommerce_items.csv": ("woocommerce_items", "orders", 3, 2, 1),
+    "woocommerce_wide.csv": ("woocommerce_wide", "orders", 5, 3, 2),
+    "woocommerce_rows.csv": ("woocommerce_items", "orders", 2, 1, 1),
     "woocommerce_customers.csv": ("woocommerce_customers", "shoppers", 2, 2, 0),
     "magento_orders.csv": ("magento_orders", "orders", 2, 1, 1),
     "magento_items.csv": ("magento_items", "orders", 2, 2, 0),
@@ -127,6 +131,76 @@ def test_the_price_of_all_pieces_is_taken_apart() -> None:
     load("woocommerce_items.csv")
     bottle = Event.objects.get(product__sku="TB-1")
     assert (bottle.quantity, str(bottle.amount), bottle.shopper.external_id) == (2, "25.80", "41")
+
+
+def test_an_order_of_one_row_becomes_its_lines() -> None:
+    upload = load("woocommerce_wide.csv")
+    lines = Event.objects.order_by("order_ref", "product__sku").values_list(
+        "order_ref", "product__sku", "product__name", "quantity", "amount", "shopper__country"
+    )
+    assert [(*line[:4], str(line[4]), line[5]) for line in lines] == [
+        ("701", "SS-M", "Storm shell | blue - M", 1, "36.00", "DE"),
+        ("701", "TB-1", "Trail bottle 1 L", 2, "25.80", "DE"),
+        ("704", "Gift card", "Gift card", 1, "9.00", "SE"),
+    ]  # fmt: skip
+    assert upload.findings == {"order_refunded": 1, "order_cancelled": 1}
+    assert shopper_of("elena@mail.example").external_id == "41"
+    assert shopper_of("ada@mail.example").external_id != "0", "guests are not one shopper"
+
+
+def test_refused_lines_of_a_wide_order_can_be_corrected_and_loaded() -> None:
+    upload = load("woocommerce_wide.csv")
+    refused = gzip.decompress(path_of(upload.rejects_file).read_bytes()).decode()
+    rows = list(csv.reader(io.StringIO(refused)))
+    assert [row[rows[0].index("line_item")].split("|")[2] for row in rows[1:]] == ["sku:TB-1", "sku:TB-1"]
+    again = load("corrected.csv", refused.replace("cancelled", "completed").encode())
+    assert (again.layout, again.rows_read, again.loaded, again.rejected) == ("woocommerce_wide", 2, 1, 1)
+
+
+def test_wide_rows_that_cannot_be_read_are_refused_and_the_others_are_loaded() -> None:
+    text = (FORMATS / "woocommerce_wide.csv").read_text()
+    bare = ",".join(["9105", "705", "2026-03-08 10:00:00", "", "completed", *[""] * 10, "ada@mail.example", *[""] * 7])
+    upload = load("wide.csv", f"{text}{bare}\n9106,short\n".encode())
+    assert (upload.rows_read, upload.loaded, upload.rejected) == (7, 3, 4)
+    assert (upload.findings["no_product"], upload.findings["too_few_cells"]) == (1, 1)
+
+
+def test_an_order_of_many_items_stays_together_over_the_borders_of_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "SIZE", 2)
+    monkeypatch.setattr(tables, "MOST", 3)
+    header = "order_id,order_date,status,billing_email," + ",".join(f"line_item_{n}" for n in range(1, 8))
+    rows = [
+        f"{order},2026-03-04 10:12:13,completed,elena@mail.example,"
+        + ",".join(f"name:Mug {n}|product_id:1|sku:M{n}|quantity:1|total:1.00" for n in range(7))
+        for order in (1, 2)
+    ]
+    upload = load("wide.csv", "\n".join([header, *rows]).encode())
+    assert (upload.rows_read, upload.loaded) == (14, 14)
+
+
+def test_what_came_back_of_a_line_was_not_sold() -> None:
+    upload = load("woocommerce_rows.csv")
+    bottle = Event.objects.get()
+    assert (bottle.quantity, str(bottle.amount)) == (2, "25.80")
+    assert upload.findings == {"order_refunded": 1}
+    text = (FORMATS / "magento_items.csv").read_text().replace(",price\n", ",price,qty_refunded,qty_canceled\n")
+    text = text.replace("2.0000,12.9000", "2.0000,12.9000,1.0000,0.0000").replace(",36.0000", ",36.0000,0.0000,1.0000")
+    upload = load("magento.csv", text.encode())
+    assert (upload.loaded, upload.findings) == (1, {"order_refunded": 1})
+    assert Event.objects.get(order_ref="000000101").quantity == 1
+    text = (FORMATS / "woocommerce_orders.csv").read_text().replace("2,12.90", "0,12.90")
+    assert load("woocommerce.csv", text.encode()).findings["order_refunded"] == 1
+
+
+def test_headers_of_other_versions_are_recognised() -> None:
+    text = (FORMATS / "woocommerce_orders.csv").read_text()
+    assert load("older.csv", text.replace("Item Name", "Name").encode()).layout == "woocommerce_orders"
+    text = (FORMATS / "woocommerce_customers.csv").read_text()
+    shown = text.replace("Name,Username,Last Active,Sign Up", "Name,Login,Last active,Date registered")
+    assert load("table.csv", shown.encode()).layout == "woocommerce_customers"
+    text = (FORMATS / "ga4_events.csv").read_text().replace("items.", "items.0.")
+    assert load("numbered.csv", text.encode()).loaded == 3
+    assert Product.objects.filter(sku="TB-1").exists()
 
 
 def test_an_order_grid_has_orders_without_products() -> None:

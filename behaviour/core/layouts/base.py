@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 Names = Mapping[str, tuple[str, ...]]
+NOTHING = r"^0+([.,]0+)?$"
 
 
 def plain(name: str) -> str:
@@ -103,3 +104,17 @@ def split_name(full: str) -> list[pl.Expr]:
 def state_of(column: str, words: Mapping[str, str]) -> pl.Expr:
     """Return the state of an order ("" = sold) from the shop's own word for it."""
     return pl.col(column).str.to_lowercase().str.replace_all(r"[\s_-]", "").replace_strict(words, default="")
+
+
+def less(column: str, *back: str) -> pl.Expr:
+    """Return the pieces of a line without those of it that came back or were cancelled, as the export counts them."""
+    pieces = pl.col(column).cast(pl.Float64, strict=False)
+    gone = pl.sum_horizontal(pl.col(name).cast(pl.Float64, strict=False).fill_null(0).abs() for name in back)
+    left = pl.when((gone > 0) & (gone <= pieces) & (pieces == pieces.round())).then((pieces - gone).round())
+    return left.cast(pl.Int64).cast(pl.String).fill_null(pl.col(column))
+
+
+def state_of_line(order: pl.Expr) -> pl.Expr:
+    """Return the state of a line from that of its order: of a line that came back whole nothing was sold."""
+    nothing = pl.col("quantity").str.contains(NOTHING)
+    return pl.when(nothing & (order == "")).then(pl.lit("refunded")).otherwise(order)

@@ -1,7 +1,8 @@
 """Google Merchant product feeds (text or XML), GA4-like event exports, ratings in the manner of GroupLens.
 
 Headers: support.google.com/merchants, "Product data specification"; the BigQuery export schema of Google Analytics 4
-(support.google.com/analytics), flattened; files.grouplens.org, README of MovieLens.
+(support.google.com/analytics), flattened by UNNEST (item_id) or by number (items.0.item_id);
+files.grouplens.org, README of MovieLens.
 """
 
 import polars as pl
@@ -77,13 +78,13 @@ GA4 = Layout(
     fields={
         "user_id": ("user_id",),
         "visitor_id": ("user_pseudo_id",),
-        "item_id": ("items.item_id", "item_id"),
-        "name": ("items.item_name", "item_name"),
+        "item_id": ("items.item_id", "item_id", "items.0.item_id"),
+        "name": ("items.item_name", "item_name", "items.0.item_name"),
         "event": ("event_name",),
         "timestamp": ("event_timestamp",),
-        "order_id": ("ecommerce.transaction_id", "transaction_id"),
-        "quantity": ("items.quantity", "quantity"),
-        "price": ("items.price", "price"),
+        "order_id": ("ecommerce.transaction_id", "transaction_id", "event_params.transaction_id"),
+        "quantity": ("items.quantity", "quantity", "items.0.quantity"),
+        "price": ("items.price", "price", "items.0.price"),
         "currency": ("currency", "event_params.currency"),
         "country": ("geo.country", "country"),
     },

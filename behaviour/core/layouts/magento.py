@@ -1,11 +1,12 @@
 """Exports of Magento 2 and Adobe Commerce: the order grid (a row for each order), and order items by column name.
 
-Headers: experienceleague.adobe.com, "Orders workspace" (grid columns); table ``sales_order_item`` joined to its order.
+Headers: experienceleague.adobe.com, "Orders workspace" (grid columns; the address of the shopper is one that has to be
+switched on); table ``sales_order_item`` joined to its order.
 """
 
 import polars as pl
 
-from behaviour.core.layouts.base import Layout, split_name, state_of
+from behaviour.core.layouts.base import Layout, less, split_name, state_of, state_of_line
 
 STATES = {
     "canceled": "cancelled", "cancelled": "cancelled", "closed": "refunded", "pending": "unpaid",
@@ -15,6 +16,12 @@ STATES = {
 
 def _orders(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(*split_name("full_name"), order_state=state_of("status", STATES))
+
+
+def _items(frame: pl.DataFrame) -> pl.DataFrame:
+    """Take off what was given back or cancelled of a line."""
+    frame = _orders(frame.with_columns(quantity=less("quantity", "back", "cancelled")))
+    return frame.with_columns(order_state=state_of_line(pl.col("order_state")))
 
 
 GRID = Layout(
@@ -48,7 +55,12 @@ ITEMS = Layout(
         "first_name": ("customer_firstname",),
         "last_name": ("customer_lastname",),
     },
-    helpers={"status": ("status", "state"), "full_name": ("customer_name",)},
-    finish=_orders,
+    helpers={
+        "status": ("status", "state"),
+        "full_name": ("customer_name",),
+        "back": ("qty_refunded",),
+        "cancelled": ("qty_canceled",),
+    },
+    finish=_items,
 )
 LAYOUTS = (GRID, ITEMS)
