@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import BooleanField, Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import TruncWeek
 from django.utils import timezone
 from django.utils.timezone import now
@@ -32,8 +33,10 @@ SORTS: dict[str, tuple[Any, ...]] = {
     "price": (F("price").desc(nulls_last=True), "pk"),
     "stock": (F("stock").asc(nulls_last=True), "pk"),
 }
-# The condition of the index over bought products, in its own words and alone, or another index is taken.
-BOUGHT, ORDERED = Q(kind__in=["purchase", "refund"]), Q(kind=Event.Kind.PURCHASE)
+# The condition of the index over bought products, in its own words and alone, or another index is taken: SQLite does
+# not know what a parameter will be, so the kinds stand in the statement itself.
+BOUGHT: Any = RawSQL("\"kind\" IN ('purchase', 'refund')", (), BooleanField())
+ORDERED = Q(kind=Event.Kind.PURCHASE)
 
 
 @dataclass(frozen=True)

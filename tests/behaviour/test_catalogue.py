@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from analytics import search
 from behaviour import pictures
-from behaviour.catalogue import Filters, listed, sellable
+from behaviour.catalogue import Filters, listed, orders_by_week, recent_orders, sellable
 from behaviour.fetching import Answer
 from behaviour.models import Product, StockChange, Upload
 from mailai.accounts.models import AuditEntry
@@ -194,3 +194,19 @@ def test_an_empty_catalogue_says_what_to_do(admin: Any, client_for: Any) -> None
     text = page(client_for, admin, reverse(LIST))
     assert "No products yet" in text
     assert reverse("behaviour:import_new") in text
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="it is SQLite that plans without knowing the parameters")
+def test_recent_orders_are_read_from_the_index_over_bought_products(make_product: Any) -> None:
+    plans: list[str] = []
+
+    def explain(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        plans.append(str(context["cursor"].cursor.execute("EXPLAIN QUERY PLAN " + sql, params).fetchall()))
+        return execute(sql, params, many, context)
+
+    product = make_product()
+    with connection.execute_wrapper(explain):
+        recent_orders([product.pk])
+        orders_by_week(product)
+    assert len(plans) == 2
+    assert all("event_bought" in plan for plan in plans)
