@@ -28,11 +28,20 @@ def has_role(user: Any, *roles: str) -> bool:
     return bool(user.is_authenticated and user.is_active and any(getattr(user, f"is_{role}") for role in roles))
 
 
+def _to_login(request: HttpRequest) -> HttpResponse:
+    answer = redirect_to_login(_page_of(request))
+    if request.headers.get("HX-Request"):
+        # A part of a page has no room for the login; the browser goes there.
+        return HttpResponse(headers={"HX-Redirect": answer["Location"]})
+    return answer
+
+
 def _page_of(request: HttpRequest) -> str:
     """Return the page to come back to after the login; what was sent is gone, so it is the page of the form."""
-    if request.method in ("GET", "HEAD"):
+    part = request.headers.get("HX-Current-URL")
+    if request.method in ("GET", "HEAD") and not part:
         return request.get_full_path()
-    page = urlsplit(request.headers.get("Referer", ""))
+    page = urlsplit(part or request.headers.get("Referer", ""))
     return page.path if page.path and page.netloc == request.get_host() else "/"
 
 
@@ -43,7 +52,7 @@ def require_role(*roles: str) -> Callable[[View], View]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
-                return redirect_to_login(_page_of(request))
+                return _to_login(request)
             if not has_role(request.user, *roles):
                 return render(request, "403.html", {"roles": roles}, status=403)
             return view(request, *args, **kwargs)
