@@ -41,7 +41,7 @@ def check_upload(upload: Upload) -> Upload:
     started = time.monotonic()
     path = path_of(checking_name(upload, uuid.uuid4().hex))
     try:
-        preview = _read(upload, path.name) | {"seconds": round(time.monotonic() - started, 1)}
+        preview = _read(upload, path.name) | {"seconds": max(0.1, round(time.monotonic() - started, 1))}
         _note(upload, preview, path)
     finally:
         path.unlink(missing_ok=True)

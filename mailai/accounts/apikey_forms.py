@@ -8,6 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from mailai.accounts.models import ApiKey
 
@@ -18,7 +19,7 @@ NEVER = "0"
 class ApiKeyForm(forms.Form):
     """What a new key may do, how much, from where and until when."""
 
-    name = forms.CharField(label=_("Name"), max_length=80)
+    name = forms.CharField(label=pgettext_lazy("of a thing", "Name"), max_length=80)
     scopes = forms.MultipleChoiceField(
         label=_("What it may do"),
         choices=ApiKey.Scope.choices,

@@ -36,9 +36,10 @@ def api_keys(request: UserRequest, form: ApiKeyForm | None = None, secret: str =
 
 
 @require_role(ADMIN)
-@require_POST
 def create_api_key(request: UserRequest) -> HttpResponse:
-    """Make a key; its secret is on this one page and nowhere else."""
+    """Make a key; its secret is on this one page and nowhere else. Who comes back to its address sees the keys."""
+    if request.method != "POST":
+        return redirect("accounts:api_keys")
     form = ApiKeyForm(request.POST)
     if not form.is_valid():
         return api_keys(request, form=form, status=422)

@@ -6,6 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils.timezone import now
 
 from behaviour import tasks, upload_permission
 from behaviour.models import Event, Shopper, Upload
@@ -127,6 +128,31 @@ def test_a_form_sent_after_the_login_ran_out_leads_back_to_its_page(client_for: 
     assert answer.url == f"/accounts/login/?next={page}"
     assert stranger.post(undo, headers={"Referer": "https://evil.example/x"}).url == "/accounts/login/?next=/"
     assert stranger.get(page).url == f"/accounts/login/?next={page}"
+
+
+def test_a_part_that_asks_after_the_login_ran_out_sends_the_browser_to_it(client_for: Any, admin: Any) -> None:
+    check = send(client_for(admin), EVENTS + "1,A,view,2026-01-01\n")
+    asked = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{check}"}
+    answer = Client().get(check.replace("check/", ""), headers=asked)
+    assert answer.status_code == 200
+    assert answer.headers["HX-Redirect"] == f"/accounts/login/?next={check}"
+    assert not answer.content
+
+
+def test_who_comes_back_to_the_address_of_a_refused_key_sees_the_keys(client_for: Any, admin: Any) -> None:
+    client, address = client_for(admin), reverse("accounts:create_api_key")
+    assert client.post(address, {"name": "Shop"}).status_code == 422
+    assert client.get(address).url == reverse("accounts:api_keys")
+
+
+def test_the_list_says_what_a_file_waits_for(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    send(client, "user_id\n1\n2\n")
+    assert "Match its columns" in text_of(client, reverse("behaviour:imports"))
+    Upload.objects.update(heartbeat_at=now())
+    assert "Being checked" in text_of(client, reverse("behaviour:imports"))
+    send(client, EVENTS + "1,A,view,2026-01-01\n")
+    assert "Checked, not imported" in text_of(client, reverse("behaviour:imports"))
 
 
 def test_a_form_with_an_old_token_gets_a_page_of_the_house(admin: Any) -> None:
