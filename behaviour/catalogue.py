@@ -11,7 +11,7 @@ from django.db.models.functions import TruncWeek
 from django.utils import timezone
 from django.utils.timezone import now
 
-from behaviour.models import Event, Product, StockChange
+from behaviour.models import Event, Product, ProductChange, StockChange
 from mailai.accounts import audit
 
 RECENT_DAYS, WEEKS, MOST_CHANGES = 90, 26, 500
@@ -97,6 +97,11 @@ def orders_by_week(product: Product) -> list[tuple[datetime, int]]:
 def history(product: Product) -> list[StockChange]:
     """Return how stock and price changed, oldest first; the newest 500 changes."""
     return list(StockChange.objects.filter(product=product).order_by("-at", "-pk")[:MOST_CHANGES])[::-1]
+
+
+def last_change(product: Product) -> ProductChange | None:
+    """Return what a file or the API changed of a product last."""
+    return ProductChange.objects.filter(product=product).select_related("upload").order_by("-pk").first()
 
 
 def switch(product: Product, *, active: bool, by: Any) -> None:

@@ -56,6 +56,7 @@ def product(request: HttpRequest, sku: str) -> HttpResponse:
         "attributes": catalogue_pages.attributes(found),
         "charts": catalogue_pages.charts(found, currency, changes, weeks),
         "orders": catalogue.recent_orders([found.pk]).get(found.pk, 0),
+        "change": catalogue.last_change(found),
         "may_change": has_role(request.user, ADMIN),
     }
     return render(request, "behaviour/product.html", context)

@@ -11,8 +11,9 @@ from django.utils.timezone import now
 
 from behaviour import bulk
 from behaviour.core.cleaning import Cleaned
-from behaviour.models import Product, Shop, StockChange, Upload
+from behaviour.models import Product, Shop, Upload
 from behaviour.names import find
+from behaviour.product_history import note, note_stock
 
 # SQLite has one writer, for which everybody else waits: a part takes a fifth of a second.
 PART = 10_000 if connection.vendor == "sqlite" else 100_000
@@ -94,7 +95,7 @@ class ProductLoader:
         bulk.insert_frame(Product, rows)
         told = rows.filter(pl.col("stock").is_not_null() | pl.col("price").is_not_null())
         ids = find(Product, told["sku"]).rename({"name": "sku", "id": "product_id"})
-        _note(told.select("sku", "stock", "price").join(ids, on="sku"))
+        note_stock(told.select("sku", "stock", "price").join(ids, on="sku"))
         return len(rows)
 
     def _change(self, both: pl.DataFrame) -> int:
@@ -109,9 +110,10 @@ class ProductLoader:
         rows = rows.with_columns(price=pl.col("cents") / 100)
         kept = pl.when(pl.col("attributes") == "").then(pl.lit("{}")).otherwise("attributes").alias("attributes")
         bulk.change(CHANGE, rows.with_columns(kept).select(CHANGED))
+        note(rows.with_columns(in_catalogue=pl.lit(1), in_catalogue_was="in_catalogue"), self._upload)
         bulk.change(PICTURE, rows.filter(pl.col("image") != pl.col("image_was")).select("image", "id"))
         moved = rows.filter(pl.any_horizontal(pl.col(n).ne_missing(pl.col(f"{n}_was")) for n in ("cents", "stock")))
-        _note(moved.select("stock", "price", product_id="id"))
+        note_stock(moved.select("stock", "price", product_id="id"))
         return len(rows)
 
     def finish(self, beat: Callable[[], None]) -> Counter[str]:
@@ -144,11 +146,6 @@ def _attributes(text: str) -> str:
     if not isinstance(said, dict):
         said = {"tags": [tag.strip() for tag in re.split(r"[,;|]", text) if tag.strip()]}
     return json.dumps(said, sort_keys=True, ensure_ascii=False)
-
-
-def _note(rows: pl.DataFrame) -> None:
-    """Keep stock and price from now on."""
-    bulk.insert_frame(StockChange, rows.select("product_id", "stock", "price", at=_utc_now()))
 
 
 def _utc_now() -> pl.Expr:

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from behaviour import merging, netting, tables, turns
+from behaviour import merging, netting, product_history, tables, turns
 from behaviour.models import Consent, ConsentState, Event, Product, Shopper, Upload
 from behaviour.people_loading import proof_of
 from behaviour.rejects import drop_rejects
@@ -80,7 +80,7 @@ def begin_undo(upload: Upload, by: Any = None) -> None:
 
 def remove_rows(upload_id: int) -> dict[str, Any]:
     """Delete the events of a cancelled or undone upload, and shoppers, products and permissions that stand on nothing
-    else; in short transactions. Run again after a kill, it goes on.
+    else; give products back what it changed. In short transactions; run again after a kill, it goes on.
 
     Costs a few seconds a million events; the range of ids that the upload noted is walked once.
     """
@@ -89,6 +89,7 @@ def remove_rows(upload_id: int) -> dict[str, Any]:
         return {}
     drop_rejects(upload)
     n_apart = merging.undo_merges_of(upload)
+    n_restored = product_history.restore(upload, beat=lambda: _beat(upload))
     removed: dict[str, Any] = {
         "events_removed": _remove_events(upload),
         "permissions_removed": _undo_permissions(upload),
@@ -96,7 +97,8 @@ def remove_rows(upload_id: int) -> dict[str, Any]:
         "products_removed": _delete(upload, _unused_products(upload)),
     }
     netting.net_again(beat=lambda: _beat(upload))
-    removed |= {"merges_undone": n_apart} if n_apart else {}
+    more = {"merges_undone": n_apart, "products_restored": n_restored}
+    removed |= {name: n for name, n in more.items() if n}
     Upload.objects.filter(pk=upload_id).update(hidden=False, finished_at=now(), heartbeat_at=None)
     audit.record("upload.removed", upload, by=None, **removed)
     return removed
@@ -156,8 +158,11 @@ def _unused_shoppers(upload: Upload) -> Any:
         # A profile is computed and an identity came with the file; all else is somebody's record.
         if relation.one_to_one:
             continue
-        name = relation.field.name
-        rows = rows.filter(~Exists(relation.related_model._base_manager.filter(**{name: OuterRef("pk")})))  # type: ignore[union-attr]
+        others = relation.related_model._base_manager.filter(**{relation.field.name: OuterRef("pk")})  # type: ignore[union-attr]
+        if relation.related_model is Consent:
+            # A withdrawal that the file brought goes with the shopper, but not before her.
+            others = others.exclude(proof=proof_of(upload))
+        rows = rows.filter(~Exists(others))
     return rows
 
 
@@ -168,8 +173,11 @@ def _unused_products(upload: Upload) -> Any:
 
 
 def _undo_permissions(upload: Upload) -> int:
-    """Delete the statements that came with the file; what was said before counts again."""
-    rows = Consent.objects.filter(proof=proof_of(upload))
+    """Delete the permissions that came with the file; what was said before counts again.
+
+    Withdrawals stay: an undo allows nobody to be mailed who could not be before it.
+    """
+    rows = Consent.objects.filter(proof=proof_of(upload)).exclude(state=ConsentState.WITHDRAWN)
     n = 0
     while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():

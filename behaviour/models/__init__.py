@@ -1,6 +1,6 @@
 """What shoppers did, what they may be sent, and where it came from."""
 
-from behaviour.models.catalogue import Product, StockChange
+from behaviour.models.catalogue import Product, ProductChange, StockChange
 from behaviour.models.events import Event
 from behaviour.models.people import ConsentState, Identity, Merge, Shopper, masked, new_pseudonym, stable_draw
 from behaviour.models.permission import Consent, Suppression
@@ -15,6 +15,7 @@ __all__ = [
     "Identity",
     "Merge",
     "Product",
+    "ProductChange",
     "Shop",
     "Shopper",
     "StockChange",

@@ -56,3 +56,18 @@ class StockChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product_id} {self.at:%Y-%m-%d}"
+
+
+class ProductChange(models.Model):
+    """What a file, or the shop's own programs, changed of a product that was there; an undo goes back by it."""
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="changes")
+    # None = the event API.
+    upload = models.ForeignKey(Upload, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(default=now)
+    # {field: value}, only those that changed, as behaviour.product_history names them.
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"{self.product_id} {self.at:%Y-%m-%d}"
