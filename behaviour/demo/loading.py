@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from behaviour import bulk, consent, identity
 from behaviour.demo import catalogue, people, pictures, source
+from behaviour.demo.lookup import ids_of
 from behaviour.models import Consent, Event, Identity, Product, Shop, Shopper, Suppression
 from mailai.accounts import audit
 from mailai.crypto import blind_index
@@ -30,6 +31,7 @@ SEED = 352
 SHOPPER_PREFIX, PRODUCT_PREFIX = "demo-", "demo-"
 CONSENT_SOURCE = "demo"
 # Keys of the demo's events: this number plus the line's position. They grow, so the index is filled at its end.
+MOST_LINES = 10**7
 FIRST_KEY = UUID("6d61696c-6169-8000-8000-000000000000").int
 SHOP = {
     "name": "Northlane (demo)",
@@ -59,7 +61,7 @@ def load_demo_shop(
 ) -> Loaded:
     """Load the year of orders (or its last ``n_orders``), so that it ends yesterday or up to six days before."""
     started, now = time.monotonic(), now or timezone.now()
-    before = Shopper.objects.filter(demo=True).count()
+    before = Shopper.everything.filter(demo=True).count()
     year = source.read_year(n_orders)
     weeks = _weeks(year, now)
     at = source.moved(year.orders["at"], weeks)
@@ -74,10 +76,10 @@ def load_demo_shop(
     loaded = Loaded(
         len(shoppers),
         len(products),
-        Event.objects.filter(shopper__demo=True).count(),
+        Event.everything.filter(shopper__demo=True).count(),
         round(time.monotonic() - started, 1),
     )
-    if len(shoppers) > before:
+    if Shopper.everything.filter(demo=True).count() > before:
         audit.record("demo.load", Shop.current(), by=by, shoppers=loaded.shoppers, events=loaded.events)
     return loaded
 
@@ -89,9 +91,8 @@ def event_key(position: int) -> UUID:
 
 def _weeks(year: source.Year, now: datetime) -> int:
     """Return by how many weeks the year moves; what a load began with stays, even if it is completed weeks later."""
-    first_there = Event.objects.filter(shopper__demo=True, dedupe_key__gte=event_key(0)).filter(
-        dedupe_key__lte=event_key(10**7)
-    )
+    # By their keys alone: a shopper of the demo may have been merged into another one since.
+    first_there = Event.everything.filter(dedupe_key__gte=event_key(0), dedupe_key__lte=event_key(MOST_LINES))
     row = first_there.values("order_ref").annotate(at=Min("at")).order_by("dedupe_key").first()
     if row is not None:
         original = year.orders.loc[year.orders["order"] == int(row["order_ref"]), "at"]
@@ -111,7 +112,7 @@ def _name_shop() -> None:
 def _products(rows: pd.DataFrame) -> list[int]:
     """Make the products that are missing and return the ids in the order of the rows."""
     skus = [PRODUCT_PREFIX + code for code in rows["item_id"]]
-    there = set(Product.objects.filter(sku__in=skus).values_list("sku", flat=True))
+    there = ids_of(Product, skus)
     rng = np.random.default_rng(SEED)
     draws, amounts = rng.random(len(rows)), rng.integers(20, 400, len(rows))
     new = [
@@ -121,7 +122,7 @@ def _products(rows: pd.DataFrame) -> list[int]:
     ]
     Product.objects.bulk_create(new, batch_size=bulk.BATCH, ignore_conflicts=True)
     _refresh_addresses()
-    ids = dict(Product.objects.filter(sku__in=skus).values_list("sku", "pk"))
+    ids = ids_of(Product, skus)
     return [ids[sku] for sku in skus]
 
 
@@ -172,28 +173,29 @@ def _shoppers(year: source.Year, at: Sequence[datetime]) -> dict[int, int]:
         for number, country, person in zip(year.shoppers["shopper"], year.shoppers["country"], invented, strict=True)
     ]
     Shopper.objects.bulk_create(rows, batch_size=bulk.BATCH, ignore_conflicts=True)
-    ids = dict(Shopper.objects.filter(demo=True).values_list("external_id", "pk"))
+    ids = ids_of(Shopper, [row.external_id for row in rows])
     return {int(number): ids[f"{SHOPPER_PREFIX}{number}"] for number in year.shoppers["shopper"]}
 
 
 def _identities_and_consent(year: source.Year, shoppers: dict[int, int], now: datetime) -> None:
-    """Invent who the shoppers are and what they allowed; nothing is written twice."""
+    """Invent who the shoppers are and what they allowed; nothing is written twice, and nothing about real people."""
     rng = np.random.default_rng(SEED)
     invented = people.invent(list(year.shoppers["country"]), rng)
     address_draws, consent_draws, block_draws = rng.random((3, len(invented)))
     ids = np.array([shoppers[int(number)] for number in year.shoppers["shopper"]])
+    own = set(Shopper.everything.filter(demo=True, merged_into=None).values_list("pk", flat=True))
     known = set(Identity.objects.filter(shopper__demo=True).values_list("shopper_id", flat=True))
     identity.save_identities(
         [
             {"shopper_id": int(pk), "email": "" if draw < NO_ADDRESS else person.email,
              "first_name": person.first_name, "last_name": person.last_name}
             for pk, person, draw in zip(ids, invented, address_draws, strict=True)
-            if pk not in known
+            if pk in own and pk not in known
         ]
     )  # fmt: skip
     asked = set(Consent.objects.filter(source=CONSENT_SOURCE).values_list("shopper_id", flat=True))
-    said_no = [int(pk) for pk in ids[consent_draws < WITHDRAWN] if pk not in asked]
-    said_yes = [int(pk) for pk in ids[consent_draws >= WITHDRAWN + NOT_ASKED] if pk not in asked]
+    said_no = [int(pk) for pk in ids[consent_draws < WITHDRAWN] if pk in own and pk not in asked]
+    said_yes = [int(pk) for pk in ids[consent_draws >= WITHDRAWN + NOT_ASKED] if pk in own and pk not in asked]
     consent.give(said_yes, Consent.Purpose.MARKETING, source=CONSENT_SOURCE, at=now)
     consent.withdraw(said_no, Consent.Purpose.MARKETING, source=CONSENT_SOURCE, at=now)
     blocked = [blind_index(invented[number].email) for number in np.flatnonzero(block_draws < SUPPRESSED)]
@@ -211,7 +213,7 @@ def _events(year: source.Year, at: Sequence[datetime], shoppers: dict[int, int],
     lines, offset = year.lines, source.N_LINES - len(year.lines)
     ends = [*range(bulk.BATCH, len(lines), bulk.BATCH), len(lines)]
     last_keys = [event_key(offset + end - 1) for end in ends]
-    done = set(Event.objects.filter(dedupe_key__in=last_keys).values_list("dedupe_key", flat=True))
+    done = set(Event.everything.filter(dedupe_key__in=last_keys).values_list("dedupe_key", flat=True))
     order_shoppers = [shoppers[int(number)] for number in year.orders["shopper"]]
     order_refs = [str(number) for number in year.orders["order"]]
     product_ids = np.asarray(products)

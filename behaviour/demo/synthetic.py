@@ -12,6 +12,7 @@ from django.utils import timezone
 from behaviour import bulk, consent, identity
 from behaviour.core import synthetic
 from behaviour.demo import pictures
+from behaviour.demo.lookup import ids_of
 from behaviour.models import Consent, Event, Identity, Product, Shopper, new_pseudonym
 from mailai.errors import InputError, StateError
 
@@ -94,7 +95,7 @@ def _products(shop: synthetic.Tastes, at: datetime) -> np.ndarray:
             "created_at": [at] * n,
         },
     )
-    return _ids(Product, "sku", n)
+    return _ids(Product, n)
 
 
 def _shoppers(shop: synthetic.Tastes, first_day: datetime, at: datetime) -> np.ndarray:
@@ -113,18 +114,13 @@ def _shoppers(shop: synthetic.Tastes, first_day: datetime, at: datetime) -> np.n
             "created_at": [at] * n,
         },
     )
-    return _ids(Shopper, "external_id", n)
+    return _ids(Shopper, n)
 
 
-def _ids(model: type[Product] | type[Shopper], field: str, n: int) -> np.ndarray:
-    """Return the ids by number; rows beyond ``n`` come from an earlier, larger shop."""
-    ids = np.zeros(n, dtype=np.int64)
-    rows = model._default_manager.filter(**{f"{field}__startswith": PREFIX}).values_list(field, "pk")
-    for name, pk in rows.iterator(chunk_size=20_000):
-        number = int(name.removeprefix(PREFIX))
-        if number < n:
-            ids[number] = pk
-    return ids
+def _ids(model: type[Product] | type[Shopper], n: int) -> np.ndarray:
+    """Return the ids by number."""
+    ids = ids_of(model, [f"{PREFIX}{number}" for number in range(n)])
+    return np.array([ids[f"{PREFIX}{number}"] for number in range(n)], dtype=np.int64)
 
 
 def _identities(shopper_ids: np.ndarray, at: datetime) -> None:

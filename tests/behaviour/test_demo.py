@@ -36,6 +36,35 @@ def demo_shop(db):
     return demo.load_demo_shop(n_orders=ORDERS, now=NOW)
 
 
+def test_rows_that_a_file_brought_or_a_merge_moved_do_not_stand_in_the_way(demo_shop, make_shopper):
+    events = Event.objects.count()
+    lost, merged = Product.objects.order_by("pk").first(), Shopper.objects.order_by("pk").first()
+    unfinished = Upload.objects.create(kind="events", hidden=True, state=Upload.State.FAILED)
+    Product.objects.filter(pk=lost.pk).update(upload=unfinished)
+    real = make_shopper("real@mail.example", external_id="real")
+    Event.objects.filter(shopper=merged).update(shopper=real)
+    Shopper.objects.filter(pk=merged.pk).update(merged_into=real)
+    again = demo.load_demo_shop(n_orders=ORDERS, now=NOW)
+    assert Event.objects.count() == events
+    assert again.shoppers == demo_shop.shoppers
+    assert Product.objects.filter(pk=lost.pk).exists(), "the demo stands on it"
+    assert Identity.objects.get(shopper=real).email == "real@mail.example"
+    demo.remove_demo_shop()
+    assert list(Shopper.everything.values_list("external_id", flat=True)) == ["real"]
+    assert not Event.everything.exists()
+
+
+def test_a_shopper_whom_a_file_named_like_one_of_the_demo_stays_a_real_one(make_shopper):
+    first = source.read_year(ORDERS).shoppers["shopper"].iloc[0]
+    real = make_shopper("real@mail.example", external_id=f"demo-{first}")
+    demo.load_demo_shop(n_orders=ORDERS, now=NOW)
+    assert Event.objects.filter(shopper=real).exists()
+    assert not Consent.objects.filter(shopper=real).exists()
+    demo.remove_demo_shop()
+    assert Shopper.objects.get() == real
+    assert not Event.everything.exists()
+
+
 def test_the_whole_year_is_in_the_project_and_small():
     year = source.read_year()
     assert (len(year.orders), len(year.lines), len(year.shoppers), len(year.products)) == (18402, 391150, 4334, 3659)

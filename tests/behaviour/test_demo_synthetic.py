@@ -10,7 +10,7 @@ from django.core.management import call_command
 from behaviour import consent, demo
 from behaviour.core import synthetic as core
 from behaviour.demo import synthetic
-from behaviour.models import Event, Product, Shopper
+from behaviour.models import Event, Product, Shopper, Upload
 
 NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
 SMALL = {"shoppers": 60, "products": 40, "events": 900, "seed": 3}
@@ -88,3 +88,12 @@ def test_real_shoppers_are_not_mixed_with_made_ones_by_accident(make_shopper, ca
     assert "real shoppers" in json.loads(capsys.readouterr().out)["error"]
     call_command(*arguments, "--add")
     assert json.loads(capsys.readouterr().out)["events"] == 20
+
+
+def test_a_product_of_an_unfinished_upload_is_found(db):
+    synthetic.make_shop(**SMALL, now=NOW)
+    unfinished = Upload.objects.create(kind="events", hidden=True, state=Upload.State.FAILED)
+    Product.objects.filter(sku="made-3").update(upload=unfinished)
+    synthetic.make_shop(**SMALL, now=NOW, add=True)
+    assert Product.objects.filter(sku="made-3").exists()
+    assert not Event.everything.filter(product_id=0).exists()
