@@ -17,7 +17,7 @@ from behaviour.core.rules import Found
 from behaviour.models import Shop, Upload
 
 # A block ends after SIZE records, but keeps the lines of an order together up to MOST.
-SIZE, MOST = 80_000, 85_000
+SIZE, MOST = 60_000, 65_000
 SAMPLE_ROWS = 20_000
 
 
