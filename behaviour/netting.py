@@ -8,9 +8,10 @@ after a kill, and an undo can give back what was cut on account of rows that are
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any
 
 import polars as pl
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
 from behaviour import bulk
@@ -20,31 +21,38 @@ from behaviour.models import Event, Upload
 # Returns of one step, and of one transaction.
 STEP = 4_000
 KEY = ("shopper", "order", "product")
-# The lines of all orders that some returns name. Each shopper is read once, by the index of shoppers: kinds are
-# compared as an expression, or SQLite would read all orders ever made for each of them.
+# The lines of all orders that some returns name. Each shopper is read once, by the index of shoppers (on SQLite the
+# sign before the kind keeps it from reading all orders ever made), and only then compared with what is wanted.
+OF_SHOPPERS = {
+    "sqlite": "FROM (SELECT DISTINCT shopper_id FROM wanted) AS s CROSS JOIN behaviour_event AS e"
+    " WHERE e.shopper_id = s.shopper_id AND +e.kind = '{kind}'",
+    "postgresql": "FROM behaviour_event AS e"
+    " WHERE e.shopper_id = ANY(ARRAY(SELECT DISTINCT shopper_id FROM wanted)) AND e.kind = '{kind}'",
+}
 LINES = """
     WITH wanted AS MATERIALIZED (
         SELECT DISTINCT shopper_id, order_ref, COALESCE(product_id, 0) AS product FROM behaviour_event
-        WHERE id IN (SELECT CAST(value AS BIGINT) FROM {{many}} AS m) AND order_ref <> '')
-    SELECT {what}
-    FROM (SELECT DISTINCT shopper_id FROM wanted) AS s CROSS JOIN behaviour_event AS e
-    WHERE e.shopper_id = s.shopper_id AND e.kind || '' = '{kind}'
-    AND (e.shopper_id, e.order_ref, COALESCE(e.product_id, 0)) IN (SELECT shopper_id, order_ref, product FROM wanted)
-    AND (e.upload_id IS NULL OR e.upload_id = %s OR e.upload_id NOT IN (SELECT id FROM behaviour_upload WHERE hidden))
-    {end}
+        WHERE id IN (SELECT CAST(value AS BIGINT) FROM {{many}} AS m) AND order_ref <> ''
+    ), lines AS MATERIALIZED (
+        SELECT e.id, e.shopper_id, e.order_ref, COALESCE(e.product_id, 0) AS product, e.upload_id, e.at, e.dedupe_key,
+        e.quantity, e.amount, e.quantity_said, e.amount_said {source} AND (
+            e.upload_id IS NULL OR e.upload_id = %s OR e.upload_id NOT IN (SELECT id FROM behaviour_upload WHERE hidden)
+        )
+    )
+    SELECT {what} FROM lines WHERE (shopper_id, order_ref, product) IN (SELECT * FROM wanted) {end}
 """
-BOUGHT = LINES.format(
-    what="e.shopper_id, e.order_ref, COALESCE(e.product_id, 0), SUM(e.quantity),"
-    " CASE WHEN COUNT(e.amount) = COUNT(*) THEN CAST(ROUND(SUM(e.amount) * 100) AS BIGINT) END",
-    kind="purchase",
-    end="GROUP BY 1, 2, 3",
-)
-BACK = LINES.format(
-    what="e.id, e.shopper_id, e.order_ref, COALESCE(e.product_id, 0), e.upload_id, e.quantity,"
-    " CAST(ROUND(e.amount * 100) AS BIGINT), e.quantity_said, CAST(ROUND(e.amount_said * 100) AS BIGINT)",
-    kind="refund",
-    end="ORDER BY COALESCE(e.upload_id, 0), e.at, e.dedupe_key",
-)
+BOUGHT = {
+    "kind": "purchase",
+    "what": "shopper_id, order_ref, product, SUM(quantity),"
+    " CASE WHEN COUNT(amount) = COUNT(*) THEN CAST(ROUND(SUM(amount) * 100) AS BIGINT) END",
+    "end": "GROUP BY 1, 2, 3",
+}
+BACK = {
+    "kind": "refund",
+    "what": "id, shopper_id, order_ref, product, upload_id, quantity, CAST(ROUND(amount * 100) AS BIGINT),"
+    " quantity_said, CAST(ROUND(amount_said * 100) AS BIGINT)",
+    "end": "ORDER BY COALESCE(upload_id, 0), at, dedupe_key",
+}
 BOUGHT_SCHEMA = {
     "shopper": pl.Int64, "order": pl.String, "product": pl.Int64, "n_bought": pl.Int64, "cents_bought": pl.Int64,
 }  # fmt: skip
@@ -102,8 +110,8 @@ def _returns_of(upload: Upload, first: datetime, last: datetime) -> Iterator[lis
 def _net(ids: list[int], *, upload: int, capped: bool) -> Counter[str]:
     """Net the orders of some returns; change and count only these ones."""
     wanted = pl.Series(ids, dtype=pl.Int64)
-    bought = pl.DataFrame(bulk.fetch(BOUGHT, wanted, upload), schema=BOUGHT_SCHEMA, orient="row")
-    back = pl.DataFrame(bulk.fetch(BACK, wanted, upload), schema=BACK_SCHEMA, orient="row")
+    bought = pl.DataFrame(_lines(wanted, upload, **BOUGHT), schema=BOUGHT_SCHEMA, orient="row")
+    back = pl.DataFrame(_lines(wanted, upload, **BACK), schema=BACK_SCHEMA, orient="row")
     was_cut = pl.col("n_said").is_not_null()
     # Whatever is settled comes first; an order may have returns in several steps, which are all counted in each.
     open_ones = pl.col("upload") == upload if upload else was_cut
@@ -120,6 +128,11 @@ def _net(ids: list[int], *, upload: int, capped: bool) -> Counter[str]:
     # Those that name no order were not asked for.
     found["refund_without_order"] += len(ids) - len(netted)
     return +found
+
+
+def _lines(wanted: pl.Series, upload: int, *, kind: str, what: str, end: str) -> list[tuple[Any, ...]]:
+    source = OF_SHOPPERS[connection.vendor].format(kind=kind)
+    return bulk.fetch(LINES.format(source=source, what=what, end=end), wanted, upload)
 
 
 def _write(netted: pl.DataFrame) -> None:
