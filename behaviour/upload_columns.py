@@ -59,7 +59,7 @@ def columns_context(upload: Upload) -> dict[str, Any]:
         "event_choices": event_choices(),
         "remembered": upload.mapping.get("remembered", False),
         "questions": [_question(question, upload) for question in upload.mapping.get("questions", [])],
-        "notes": [note_text(note) for note in upload.mapping.get("notes", [])],
+        "notes": note_texts(upload),
         **_reading_choices(upload),
     }
 
@@ -73,6 +73,11 @@ def show_choices(columns: list[dict[str, Any]], sent: Mapping[str, str]) -> None
 def looks_text(upload: Upload) -> str:
     """Return what the file looks like, as a sentence."""
     return str(LAYOUTS.get(upload.layout, LOOKS[upload.kind]))
+
+
+def note_texts(upload: Upload) -> list[str]:
+    """Return what is odd about the file, a sentence each."""
+    return [note_text(note) for note in upload.mapping.get("notes", [])]
 
 
 def _columns(upload: Upload, block: Block, header: list[str], match: Match) -> list[dict[str, Any]]:

@@ -198,6 +198,7 @@ def import_check(request: UserRequest, uuid: str) -> HttpResponse:
     context = {"nav": "data", "upload": upload, "steps": upload_pages.steps(upload, "check")}
     context |= upload_pages.check_context(upload) if checked else upload_pages.checking_context(upload)
     context |= {"looks": upload_columns.looks_text(upload), "reading": upload_columns.reading_rows(upload)}
+    context["notes"] = upload_columns.note_texts(upload)
     if checked:
         try:
             context |= upload_cleaning.cleaning_context(upload, uploads.match_of(upload))

@@ -149,6 +149,10 @@ NOTES = {
     "no_header": _("The first row holds no names, so the columns are numbered. Say what each of them is."),
     "columns_unnamed": _("Columns without a name, which got a number: %(n)s"),
     "names_twice": _("Names that stand twice in the header; the second got a number: %(names)s"),
+    "formulas_uncounted": _(
+        "Cells hold formulas without their results and are read as empty. Open the file in a spreadsheet program, save "
+        "it, and upload it again."
+    ),
     "sheets_left": _("The sheet “%(sheet)s” is read, these are not: %(names)s"),
 }
 # What only a person can tell; filled in from the question.

@@ -38,6 +38,7 @@ class Shape:
     columns : how many there are; 0 = as many as the header has names.
     names : of the columns of an XML feed.
     unsure : other encodings that fit as well.
+    uncounted : formulas of a spreadsheet lack their results, and are read as empty.
     """
 
     encoding: str = "utf-8"
@@ -50,6 +51,7 @@ class Shape:
     names: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
+    uncounted: bool = False
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "Shape":

@@ -95,6 +95,8 @@ def _named(cells: list[str], shape: Shape) -> tuple[list[str], list[dict[str, An
         notes.append({"code": "names_twice", "names": twice})
     if shape.others:
         notes.append({"code": "sheets_left", "sheet": shape.sheet, "names": list(shape.others)})
+    if shape.uncounted:
+        notes.append({"code": "formulas_uncounted"})
     return _distinct(names), notes
 
 

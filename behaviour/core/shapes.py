@@ -76,9 +76,9 @@ def _table(text: bytes, shape: Shape) -> Shape:
 
 
 def _workbook(file: BinaryIO) -> Shape:
-    names = spreadsheet.sheets(file)
+    names, uncounted = spreadsheet.sheets(file)
     records = list(islice(spreadsheet.rows(file, names[0]), NEAR))
-    return placed(Shape(form="xlsx", sheet=names[0], others=tuple(names[1:])), records)
+    return placed(Shape(form="xlsx", sheet=names[0], others=tuple(names[1:]), uncounted=uncounted), records)
 
 
 def placed(shape: Shape, records: list[Row]) -> Shape:

@@ -19,23 +19,29 @@ DOCTYPE = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 CELL = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,3})(\d{0,7})["']""")
 SHARED = re.compile(rb"""\bt\s*=\s*["']s["'][^>]*>\s*<(?:\w+:)?v>\s*(\d{1,9})""")
 SHARED_TEXTS, SHARED_END = re.compile(rb"<(\w+:)?sst\b"), re.compile(rb"</(\w+:)?si>|<(\w+:)?si\s*/>")
+# A cell with a formula and no result, as programs write it that do not calculate; an empty text is a result. The counts
+# keep the search linear whatever the file holds.
+UNCOUNTED = re.compile(
+    rb"""<c\b(?![^<>]{0,200}\bt=["']str["'])[^<>]{0,200}>\s{0,9}<f\b[^<>]{0,200}(?:/>|>[^<]{0,8192}</f>)"""
+    rb"""\s{0,9}(?:<v\s?/>|<v></v>)?\s{0,9}</c>"""
+)
 XML = (".xml", ".rels", ".vml")
 Value = str | float | bool | datetime.date | datetime.time | datetime.timedelta
 
 
-def sheets(file: BinaryIO) -> list[str]:
-    """Return the names of the sheets that hold rows, in their order.
+def sheets(file: BinaryIO) -> tuple[list[str], bool]:
+    """Return the names of the sheets that hold rows, in their order, and whether formulas lack their results.
 
     Raises
     ------
     TableError : damaged, locked, too large, or made to unpack without end.
     """
-    _refuse_large(file)
+    uncounted = _refuse_large(file)
     with _opened(file) as workbook:
         names = [name for name in workbook.sheet_names if workbook.get_sheet_by_name(name).height]
     if not names:
         raise TableError("empty")
-    return names
+    return names, uncounted
 
 
 def rows(file: BinaryIO, sheet: str) -> Iterator[Row]:
@@ -75,8 +81,8 @@ def as_text(value: Value) -> str:
     return str(value)
 
 
-def _refuse_large(file: BinaryIO) -> None:
-    """Refuse a workbook whose cells would not fit into memory.
+def _refuse_large(file: BinaryIO) -> bool:
+    """Refuse a workbook whose cells would not fit into memory; return whether formulas in it lack their results.
 
     The reader lays out every cell between the first and the last, and writes a shared text into each cell that names
     it: both are added up from the packed XML first, a megabyte at a time.
@@ -88,8 +94,8 @@ def _refuse_large(file: BinaryIO) -> None:
     with damage_named():
         # A sheet may lie under any name, so every member is looked at.
         lengths = _lengths(archive)
-        for info in infos:
-            _measure(archive, info.filename, lengths)
+        uncounted = [_measure(archive, info.filename, lengths) for info in infos]
+    return any(uncounted)
 
 
 def _pieces(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
@@ -124,13 +130,18 @@ def _lengths(archive: zipfile.ZipFile) -> np.ndarray:
     return np.diff(np.concatenate(ends))
 
 
-def _measure(archive: zipfile.ZipFile, name: str, lengths: np.ndarray) -> None:
-    """Refuse a sheet with too many places between its first and last cell, or too much text in them."""
+def _measure(archive: zipfile.ZipFile, name: str, lengths: np.ndarray) -> bool:
+    """Refuse a sheet with too many places between its first and last cell, or too much text in them.
+
+    Returns whether a formula lacks its result.
+    """
+    uncounted = False
     wide = high = cells = 0
     text = 0
     tail = b""
     for piece in _pieces(archive, name):
         block = tail + piece
+        uncounted = uncounted or UNCOUNTED.search(block) is not None
         cut = block.rfind(b"<", 0, max(len(block) - 200, 0))
         block, tail = (block[:cut], block[cut:]) if cut > 0 else (block, b"")
         cells += block.count(b"<c") + block.count(b":c")
@@ -142,6 +153,7 @@ def _measure(archive: zipfile.ZipFile, name: str, lengths: np.ndarray) -> None:
     wide, high = _reach(tail, wide, high)
     if wide * high > MOST_CELLS:
         raise TableError("spreadsheet_large")
+    return uncounted
 
 
 def _reach(block: bytes, wide: int, high: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from django.utils.timezone import now
 
 from behaviour import tasks, upload_permission
 from behaviour.models import Event, Shopper, Upload
+from tests.behaviour.test_reading_faults import cells, workbook
 from tests.behaviour.test_upload_views import FORMATS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -172,3 +173,20 @@ def test_what_is_next_after_an_undo_is_another_file(client_for: Any, admin: Any)
     page = text_of(client, check)
     assert "Upload another file" in page
     assert "Build a segment" not in page
+
+
+@pytest.mark.parametrize(
+    ("cell", "warned"),
+    [
+        ('<c r="E2"><f>2*1</f><v /></c>', True),
+        ('<c r="E2"><f t="shared" si="0"/></c>', True),
+        ('<c r="E2"><f>2*1</f><v>2</v></c>', False),
+        ('<c r="E2" t="str"><f>IF(A1="","",A1)</f><v></v></c>', False),
+    ],
+)
+def test_formulas_without_results_are_told_of(client_for: Any, admin: Any, cell: str, warned: bool) -> None:
+    row = cells(2, "1", "A", "purchase", "2026-01-01").replace("</row>", f"{cell}</row>")
+    book = workbook(cells(1, "user_id", "item_id", "event", "timestamp", "price") + row)
+    client = client_for(admin)
+    page = text_of(client, send(client, book, "orders.xlsx"))
+    assert ("Cells hold formulas without their results" in page) is warned
