@@ -136,7 +136,6 @@ def _chosen(request: UserRequest, upload: Upload) -> str:
     audit.record("upload.columns", upload, by=request.user)
     missing = uploads.missing_text(uploads.match_of(upload)) or shaping.unanswered_text(upload)
     if not missing:
-        column_matches.remember(upload, header)
         _begin_check(upload)
     return missing
 
@@ -220,8 +219,6 @@ def import_cleaning(request: UserRequest, uuid: str) -> HttpResponse:
     try:
         listed = request.POST.get("non_products", "").splitlines()
         upload_cleaning.choose_cleaning(upload, request.POST.getlist("rule"), fill, listed, by=request.user)
-        with tables.open_table(upload) as table:
-            column_matches.remember(upload, table.header)
         _begin_check(upload)
     except (TableError, OSError) as problem:
         return _gone(request, problem)
@@ -234,6 +231,9 @@ def _begin_import(request: UserRequest, upload: Upload) -> HttpResponse:
     try:
         upload_choices.wish_training(upload, wished="train" in request.POST)
         uploads.queue(upload, by=request.user)
+        # What nobody imported may have been a mistake.
+        with tables.open_table(upload) as table:
+            column_matches.remember(upload, table.header)
     except MailAIError as error:
         messages.error(request, str(error))
         return redirect("behaviour:import_check", upload.uuid)

@@ -80,6 +80,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "mailai.ui.middleware.PartMiddleware",
     "mailai.accounts.middleware.AuditMiddleware",
     "behaviour.middleware.ShopTimeMiddleware",
 ]

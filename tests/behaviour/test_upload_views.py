@@ -175,7 +175,10 @@ def test_an_open_question_is_asked_until_it_is_answered(client_for: Any, admin: 
 def test_a_match_is_remembered_for_the_same_columns_and_forgotten_when_asked(client_for: Any, admin: Any) -> None:
     client = client_for(admin)
     said = {"event-name": "zap", "event-kind": "cart", "answer-date_order": "day_first"}
-    client.post(send(client, STRANGE).url, {"kind": "events", **CHOSEN, **said})
+    columns = send(client, STRANGE).url
+    client.post(columns, {"kind": "events", **CHOSEN, **said})
+    assert send(client, STRANGE).url.endswith("/columns/")
+    client.post(columns.replace("/columns/", "/check/"))
     again = send(client, b"src,WHO,sku,did,time\nnl,2,B,zap,05/06/2025\n")
     assert again.url.endswith("/check/")
     page = client.get(again.url).content.decode()

@@ -155,3 +155,18 @@ def test_a_file_that_is_no_table_gives_a_sentence(visit: Visit, admin: Any, tmp_
     expect(watched.page.get_by_role("alert")).to_contain_text("This is a web page, not a table")
     watched.complaints.clear()  # the answer 422
     watched.check()
+
+
+def test_back_from_another_page_shows_the_whole_page_of_a_run(visit: Visit, admin: Any, tmp_path: Path) -> None:
+    watched = visit(reverse("behaviour:import_new"), admin)
+    page = watched.page
+    drop(watched, tmp_path, "events.csv", GOOD)
+    page.get_by_role("button", name="Import 60 rows").click()
+    expect(page.get_by_role("heading", name="60 rows loaded")).to_be_visible()
+    # What the page asks every two seconds while an import runs.
+    page.evaluate("htmx.ajax('GET', location.pathname, '#run')")
+    page.wait_for_load_state("networkidle")
+    page.go_back()
+    expect(page.get_by_role("heading", name="60 rows loaded")).to_be_visible()
+    expect(page.locator("main")).to_be_visible()
+    watched.check()

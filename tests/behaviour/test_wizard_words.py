@@ -190,3 +190,10 @@ def test_formulas_without_results_are_told_of(client_for: Any, admin: Any, cell:
     client = client_for(admin)
     page = text_of(client, send(client, book, "orders.xlsx"))
     assert ("Cells hold formulas without their results" in page) is warned
+
+
+def test_a_page_and_its_part_at_one_address_are_kept_apart(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    client.post(check := send(client, EVENTS + "1,A,view,2026-01-01\n"))
+    run = client.get(check.replace("check/", ""))
+    assert "HX-Request" in run.headers["Vary"]
