@@ -1,14 +1,13 @@
 from django.apps import AppConfig
 
-from segments import mails
-
 
 class CampaignsConfig(AppConfig):
     name = "campaigns"
 
     def ready(self) -> None:
-        """Tell the apps below which mails shoppers got."""
-        # Models can be imported only now.
-        from campaigns.sent import SentMails
+        """Tell segments where sent mails are kept."""
+        # Models can only be imported once all apps are loaded.
+        from campaigns.sent_mails import SentMails
+        from segments import mails
 
-        mails.register("campaigns", SentMails())
+        mails.register(SentMails())

@@ -1,29 +1,39 @@
-"""Mails that went to shoppers, as this app sees them: who sends them registers a source (campaigns.sent)."""
+"""The mails that shoppers got, known here by a registry: the app that sends them stands above this one."""
 
+from collections.abc import Iterable
 from typing import Any, Protocol
+from uuid import UUID
 
 from django.db.models import QuerySet
 
 
 class MailSource(Protocol):
-    """Where one kind of mail to shoppers can be read."""
+    """Where sent mails are kept."""
 
     def sent(self) -> QuerySet[Any]:
         """Return the mails that left, a row each.
 
-        Columns: shopper_id, at (when it left) and message (its uuid, as Event.message says it); campaign__uuid and
-        campaign__name can be asked for, and cost a join only then.
+        Every row has ``shopper_id``, ``at`` (when it was sent), ``campaign_uuid``, and the first ``opened_at`` and
+        ``clicked_at`` by a person, null where that never was: what a mail program fetched of its own accord is none.
         """
 
-
-_sources: dict[str, MailSource] = {}
-
-
-def register(name: str, source: MailSource) -> None:
-    """Make a kind of mail known; called once by the AppConfig of the app that sends it."""
-    _sources[name] = source
+    def names(self, campaigns: Iterable[UUID]) -> dict[UUID, str]:
+        """Return the names of those campaigns that exist."""
 
 
-def sources() -> list[MailSource]:
-    """Return all kinds of mail that this installation knows."""
-    return list(_sources.values())
+_sources: list[MailSource] = []
+
+
+def register(source: MailSource) -> None:
+    """Make the one source of mails known; called when the app that sends them is ready."""
+    _sources[:] = [source]
+
+
+def sent() -> QuerySet[Any] | None:
+    """Return the mails that left (MailSource.sent); None while no app sends any."""
+    return _sources[0].sent() if _sources else None
+
+
+def names(campaigns: Iterable[UUID]) -> dict[UUID, str]:
+    """Return the names of those campaigns that exist."""
+    return _sources[0].names(campaigns) if _sources else {}
