@@ -16,7 +16,7 @@ from behaviour.names import find
 from behaviour.product_history import note, note_stock
 
 # SQLite has one writer, for which everybody else waits: a part takes a fifth of a second.
-PART = 10_000 if connection.vendor == "sqlite" else 100_000
+PART = 6_000 if connection.vendor == "sqlite" else 100_000
 TEXTS = ("name", "category", "currency", "url", "image", "attributes")
 NUMBERS = ("cents", "stock", "active")
 KNOWN = {
