@@ -23,7 +23,11 @@ REASONS = {
         _("Add the shopper's id. Without it the row says nothing about anybody."),
     ),
     "order_cancelled": (_("The order was cancelled"), _("Nothing: what was cancelled was not bought.")),
-    "order_refunded": (_("The order was refunded in full"), _("Nothing: what was given back was not bought.")),
+    "order_refunded": (
+        _("The order, or this line of it, was refunded in full"),
+        _("Nothing: what was given back was not bought."),
+    ),
+    "order_part": (_("A part of a product that stands whole in another row"), _("Nothing: the whole counts.")),
     "order_test": (_("A test order"), _("Nothing: nobody bought anything.")),
     "order_unpaid": (_("The order was not paid"), _("Export it again once it is paid.")),
     "no_product": (_("The product is missing"), _("Add the product's id.")),

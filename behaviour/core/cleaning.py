@@ -33,8 +33,8 @@ RETAIL_COUNTRIES = {
     "European Community": "",
 }
 GIVEN = ""
-# Orders of which nothing was sold in the end.
-ORDER_STATES = ("cancelled", "refunded", "test", "unpaid")
+# Orders, or lines of them, by which nothing was sold.
+ORDER_STATES = ("cancelled", "refunded", "part", "test", "unpaid")
 FIXES = (
     "spaces",
     "number_tidied",

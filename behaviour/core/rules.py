@@ -53,6 +53,7 @@ RULES = (
     RuleInfo("price_out_of_range", "refuse", BEHAVIOUR),
     RuleInfo("order_cancelled", "refuse", BEHAVIOUR),
     RuleInfo("order_refunded", "refuse", BEHAVIOUR),
+    RuleInfo("order_part", "refuse", BEHAVIOUR),
     RuleInfo("order_test", "refuse", BEHAVIOUR),
     RuleInfo("order_unpaid", "refuse", BEHAVIOUR),
     RuleInfo("test_shopper", "refuse", PEOPLE),

@@ -192,6 +192,13 @@ def test_what_came_back_of_a_line_was_not_sold() -> None:
     assert load("woocommerce.csv", text.encode()).findings["order_refunded"] == 1
 
 
+def test_the_options_of_a_magento_product_are_no_second_sale() -> None:
+    header, first, second = (FORMATS / "magento_items.csv").read_text().splitlines()
+    rows = [f"{header},parent_item_id", f"{first},", f"{second},", f"{first.replace('12.9000', '0.0000')},17"]
+    upload = load("magento.csv", "\n".join(rows).encode())
+    assert (upload.loaded, upload.findings) == (2, {"order_part": 1})
+
+
 def test_headers_of_other_versions_are_recognised() -> None:
     text = (FORMATS / "woocommerce_orders.csv").read_text()
     assert load("older.csv", text.replace("Item Name", "Name").encode()).layout == "woocommerce_orders"

@@ -19,9 +19,12 @@ def _orders(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _items(frame: pl.DataFrame) -> pl.DataFrame:
-    """Take off what was given back or cancelled of a line."""
+    """Take off what was given back or cancelled of a line, and leave out the options of what was ordered whole."""
     frame = _orders(frame.with_columns(quantity=less("quantity", "back", "cancelled")))
-    return frame.with_columns(order_state=state_of_line(pl.col("order_state")))
+    is_part = ~pl.col("parent").is_in(["", "0", "NULL"])
+    return frame.with_columns(
+        order_state=pl.when(is_part).then(pl.lit("part")).otherwise(state_of_line(pl.col("order_state")))
+    )
 
 
 GRID = Layout(
@@ -60,6 +63,7 @@ ITEMS = Layout(
         "full_name": ("customer_name",),
         "back": ("qty_refunded",),
         "cancelled": ("qty_canceled",),
+        "parent": ("parent_item_id",),
     },
     finish=_items,
 )
