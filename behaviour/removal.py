@@ -41,7 +41,10 @@ def cancel_upload(upload: Upload, by: Any = None) -> None:
             Upload.objects.filter(pk=upload.pk).update(rejects_file="")
             audit.record("upload.cancel", upload, by=by)
             return
-    raise StateError(_("This upload can't be cancelled any more. Undo it instead."))
+    upload.refresh_from_db(fields=["state"])
+    if upload.state == State.DONE:
+        raise StateError(_("This upload can't be cancelled any more. Undo it instead."))
+    raise StateError(_("This upload was cancelled or undone before."))
 
 
 def undo_upload(upload: Upload, by: Any = None) -> dict[str, Any]:

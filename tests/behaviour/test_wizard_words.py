@@ -197,3 +197,10 @@ def test_a_page_and_its_part_at_one_address_are_kept_apart(client_for: Any, admi
     client.post(check := send(client, EVENTS + "1,A,view,2026-01-01\n"))
     run = client.get(check.replace("check/", ""))
     assert "HX-Request" in run.headers["Vary"]
+
+
+def test_who_cancels_twice_is_told_so(client_for: Any, admin: Any) -> None:
+    client = client_for(admin)
+    cancel = send(client, EVENTS + "1,A,view,2026-01-01\n").replace("check/", "cancel/")
+    client.post(cancel)
+    assert "was cancelled or undone before" in client.post(cancel, follow=True).content.decode()
