@@ -33,9 +33,9 @@ class ShopperFilterForm(forms.Form):
 
 
 class FindForm(forms.Form):
-    """An exact email address to find a shopper by."""
+    """Who to look for: an exact email address, id in the shop or pseudonym."""
 
-    email = forms.EmailField(label=_("Email address"), max_length=254)
+    who = forms.CharField(label=_("Email address, id in the shop or pseudonym"), max_length=254)
 
 
 class RevealForm(forms.Form):

@@ -4,22 +4,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from behaviour import consent
+from behaviour import consent, identity
 from behaviour.models import Consent, Event, Merge, Product, Shop, Shopper
 from campaigns.models import Message
+from mailai.ui.keyset import Sorting, a_moment, a_number
 from segments import rules
 from segments.models import Profile, Segment
 
 N_MESSAGES = 6
 N_MERGES = 20
+# Each column has an index of its own; the key stands in the same table, so that the index alone gives the order.
 SORTS = {
-    "last": "profile__last_order_at",
-    "orders": "profile__n_orders",
-    "spent": "profile__monetary",
+    "last": Sorting("profile__last_order_at", "profile__pk", a_moment),
+    "orders": Sorting("profile__n_orders", "profile__pk", a_number),
+    "spent": Sorting("profile__monetary", "profile__pk", a_number),
+    "chance": Sorting("prediction__order_chance", "prediction__pk", lambda text: float(a_number(text))),
 }
+# A filtered list is counted up to here: beyond it, "more than" says enough and a million rows need not be read.
+COUNTED = 10_000
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,11 @@ class Filters:
     segment: Segment | None = None
     product: Product | None = None
     sort: str = "last"
+
+    @property
+    def any(self) -> bool:
+        """Whether the list is narrowed at all."""
+        return bool(self.pseudonym or self.stage or self.segment or self.product)
 
 
 @dataclass(frozen=True)
@@ -45,18 +55,39 @@ class Standing:
 
 
 def shoppers(filters: Filters) -> "QuerySet[Shopper]":
-    """Return the shoppers that fit, most recent order first; one query with its profile joined."""
-    found = Shopper.objects.select_related("profile")
+    """Return the shoppers that fit, in no order, with their profiles and predictions joined.
+
+    Raises
+    ------
+    InputError : the segment's rule can't be read any more.
+    """
+    found = Shopper.objects.select_related("profile", "prediction")
     if filters.pseudonym:
         found = found.filter(pseudonym__startswith=filters.pseudonym.upper())
     if filters.stage:
         found = found.filter(profile__stage=filters.stage)
     if filters.segment:
-        found = found.filter(pk__in=rules.matching(filters.segment.rule).values("pk"))
+        found = found.filter(rules.condition(filters.segment.rule))
     if filters.product:
         bought = Event.objects.filter(shopper=OuterRef("pk"), kind=Event.Kind.PURCHASE, product=filters.product)
         found = found.filter(Exists(bought))
-    return found.order_by(F(SORTS[filters.sort]).desc(nulls_last=True), "pk")
+    return found
+
+
+def n_shown(filters: Filters, found: "QuerySet[Shopper]") -> int:
+    """Count the list: all shoppers exactly, a narrowed list up to one more than COUNTED."""
+    if not filters.any:
+        return Shopper.objects.count()
+    return found.select_related(None).order_by()[: COUNTED + 1].count()
+
+
+def named(name: str) -> Shopper | None:
+    """Return the shopper with exactly this email address, id in the shop or pseudonym; indexed look-ups only."""
+    if "@" in name and (owner := identity.find_by_email(name)):
+        return owner
+    found = identity.shopper_ids([name]).get(name)
+    known = Shopper.objects.filter(pk=found) if found else Shopper.objects.filter(pseudonym=name.upper())
+    return known.first()
 
 
 def profile_of(shopper: Shopper) -> Profile | None:

@@ -22,10 +22,11 @@ from behaviour.models import Identity, Shop, Shopper, masked
 from campaigns.models import Campaign
 from mailai.accounts import audit
 from mailai.accounts.roles import ADMIN, MARKETER, has_role, require_login, require_role
-from mailai.ui.tables import paginate
+from mailai.errors import InputError
+from mailai.ui.keyset import KeyPage, key_page
 from recommender.boards import label_of
 from recommender.services import champion
-from segments.models import Segment
+from segments.models import Prediction, Segment
 
 # Who may see personal data, with a reason.
 MAY_REVEAL = (MARKETER, ADMIN)
@@ -33,25 +34,39 @@ MAY_REVEAL = (MARKETER, ADMIN)
 
 @require_login
 def shoppers(request: HttpRequest) -> HttpResponse:
-    """Show the list; an email address is looked up by POST, so that it never stands in an address."""
+    """Show the list; who is looked for is sent by POST, so that no address or id ever stands in a link or a log."""
     form = FindForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        found = identity.find_by_email(form.cleaned_data["email"])
+        found = people.named(form.cleaned_data["who"])
         if found:
             audit.record("shopper.find", found)
             return redirect("analytics:shopper", found.pseudonym)
-        form.add_error("email", _("No shopper has exactly this address. Check the spelling."))
-    filter_form = ShopperFilterForm(request.GET)
-    filters = filter_form.filters()
+        form.add_error("who", _("No shopper has exactly this address, id or pseudonym. Check the spelling."))
+    filters = ShopperFilterForm(request.GET).filters()
     context = {
         "nav": "shoppers",
-        "page": paginate(request, people.shoppers(filters)),
+        **_listed(request, filters),
         "filters": filters,
         "stages": people.stage_choices(),
         "segments": list(Segment.objects.only("uuid", "name")),
         "find_form": form,
+        "has_predictions": Prediction.objects.exists(),
     }
     return render(request, "analytics/shoppers.html", context, status=422 if form.errors else 200)
+
+
+def _listed(request: HttpRequest, filters: people.Filters) -> dict[str, Any]:
+    """Return the page of the list and its size; a segment whose rule can't be read any more says so."""
+    try:
+        found = people.shoppers(filters)
+    except InputError as error:
+        return {"page": KeyPage([], "", ""), "n_shown": 0, "problem": str(error)}
+    n_shown = people.n_shown(filters, found)
+    return {
+        "page": key_page(request, found, people.SORTS[filters.sort]),
+        "n_shown": min(n_shown, people.COUNTED) if filters.any else n_shown,
+        "is_more": filters.any and n_shown > people.COUNTED,
+    }
 
 
 @require_login

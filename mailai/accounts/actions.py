@@ -40,7 +40,7 @@ LABELS = {
     "sender.save": _("Saved a connection"),
     "set_language": _("Changed the language"),
     "shop.change": _("Changed the shop"),
-    "shopper.find": _("Looked a shopper up by email"),
+    "shopper.find": _("Looked a shopper up by email, id or pseudonym"),
     "shopper.join": _("Joined shoppers who met in events"),
     "shopper.merge": _("Merged two shoppers"),
     "shopper.reveal": _("Showed personal data"),

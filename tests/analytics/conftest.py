@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from campaigns.models import Campaign, LinkClick, Message, TrackedLink, Variant
+from segments.models import Prediction, PredictionRun
 
 SENT_AT = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)
 NOW = SENT_AT + timedelta(days=8)
@@ -80,3 +81,17 @@ def counted(shop: Any, make_campaign: Any, make_message: Any, make_event: Any, m
     make_event(held_back.shopper, at=SENT_AT + timedelta(days=6), order_ref="o4", amount=Decimal("8.00"), product=mug)
     make_event(held_back.shopper, at=SENT_AT + timedelta(days=6), order_ref="o5", amount=Decimal("4.00"), product=mug)
     return campaign
+
+
+@pytest.fixture
+def predict(db: None) -> Any:
+    """Write what is expected of a shopper; every figure can be said otherwise."""
+
+    def make(shopper: Any, **fields: Any) -> Prediction:
+        run = PredictionRun.objects.first() or PredictionRun.objects.create(as_of=NOW, state="done")
+        names = [field.name for field in Prediction._meta.fields if field.get_internal_type() == "FloatField"]
+        plain = dict.fromkeys(names, 0.1) | {"next_category_chance": None}
+        ranks = dict.fromkeys(("value_percentile", "order_percentile", "churn_percentile"), 50)
+        return Prediction.objects.create(shopper=shopper, run=run, **plain | ranks | fields)
+
+    return make

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from analytics import people
 from behaviour import identity
 from behaviour.models import Shopper
 from campaigns.models import Sender
@@ -87,13 +88,16 @@ def test_a_manager_and_a_get_reveal_nothing(elena: Any, manager: Any, marketer: 
     assert not AuditEntry.objects.filter(action="shopper.reveal").exists()
 
 
-def test_a_shopper_is_found_by_her_exact_address_and_by_post_only(elena: Any, marketer: Any, client_for: Any) -> None:
+def test_a_shopper_is_found_by_exact_names_and_by_post_only(elena: Any, marketer: Any, client_for: Any) -> None:
     client, url = client_for(marketer), reverse("analytics:shoppers")
-    assert client.post(url, {"email": EMAIL.upper()}).url == reverse("analytics:shopper", args=[elena.pseudonym])
-    unknown = client.post(url, {"email": "nobody@mail.example"})
-    assert unknown.status_code == 422
-    assert "No shopper has exactly this address" in unknown.content.decode()
-    assert client.post(url, {"email": "no address"}).status_code == 422
+    for name in (EMAIL.upper(), elena.external_id, elena.pseudonym.lower()):
+        assert client.post(url, {"who": name}).url == reverse("analytics:shopper", args=[elena.pseudonym])
+    assert AuditEntry.objects.filter(action="shopper.find", object_id=elena.pseudonym).count() == 3
+    for name in ("nobody@mail.example", "S-7F3A"):
+        unknown = client.post(url, {"who": name})
+        assert unknown.status_code == 422
+        assert "No shopper has exactly this address" in unknown.content.decode()
+    assert client.post(url, {"who": ""}).status_code == 422
 
 
 def test_the_list_is_narrowed_by_stage_segment_product_and_pseudonym(
@@ -258,3 +262,63 @@ def test_the_filters_of_the_timeline_lead_away_from_the_revealed_page(
 ) -> None:
     shown = client_for(marketer).post(reverse("analytics:reveal", args=[elena.pseudonym]), {"reason": "She called"})
     assert f'href="{reverse("analytics:shopper", args=[elena.pseudonym])}?kind=orders"' in shown.content.decode()
+
+
+@pytest.mark.parametrize("sort", ["last", "orders", "spent", "chance"])
+def test_every_page_of_the_list_follows_the_one_before_and_leads_back(
+    sort: str, make_shopper: Any, predict: Any, marketer: Any, client_for: Any
+) -> None:
+    for n in range(70):
+        shopper = make_shopper()
+        if n % 5:
+            last = None if n % 7 == 0 else timezone.now() - timedelta(days=n // 10)
+            Profile.objects.create(shopper=shopper, n_orders=n // 8, monetary=n // 9, last_order_at=last)
+        if n % 3:
+            predict(shopper, order_chance=(n // 6) / 11)
+    client, url = client_for(marketer), reverse("analytics:shoppers")
+    page = client.get(url, {"sort": sort}).context["page"]
+    there = [[shopper.pk for shopper in page]]
+    while page.next_url:
+        page = client.get(url + page.next_url).context["page"]
+        there.append([shopper.pk for shopper in page])
+    back = [there[-1]]
+    while page.previous_url:
+        page = client.get(url + page.previous_url).context["page"]
+        back.insert(0, [shopper.pk for shopper in page])
+    assert back == there
+    assert [len(rows) for rows in there] == [25, 25, 20]
+    listed = [pk for rows in there for pk in rows]
+    assert len(set(listed)) == 70
+    path = people.SORTS[sort].value.split("__")
+    by_id = Shopper.objects.select_related("profile", "prediction").in_bulk(listed)
+    values = [getattr(getattr(by_id[pk], path[0], None), path[1], None) for pk in listed]
+    known = [value for value in values if value is not None]
+    assert values == sorted(known, reverse=True) + [None] * (70 - len(known))
+
+
+@pytest.mark.parametrize("sort", ["last", "orders", "spent", "chance"])
+def test_a_nonsense_place_in_the_list_is_no_error(sort: str, elena: Any, marketer: Any, client_for: Any) -> None:
+    client, url = client_for(marketer), reverse("analytics:shoppers")
+    for value in ("x", "nan", "inf", "1e999999", "9" * 25, "2026-99-99", "2026-01-01"):
+        for name in ("after", "before"):
+            assert client.get(url, {"sort": sort, name: f"{value}~3"}).status_code == 200, value
+    page = client.get(url, {"sort": sort, "after": "nonsense"}).context["page"]
+    assert [shopper.pk for shopper in page] == [elena.pk]
+    assert not page.previous_url
+
+
+def test_a_long_narrowed_list_is_not_counted_to_its_end(
+    elena: Any, make_shopper: Any, marketer: Any, client_for: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(people, "COUNTED", 2)
+    for _n in range(3):
+        Profile.objects.create(shopper=make_shopper(), stage="loyal")
+    client, url = client_for(marketer), reverse("analytics:shoppers")
+    assert "More than 2 shoppers" in client.get(url, {"stage": "loyal"}).content.decode()
+    assert "4 shoppers" in client.get(url).content.decode()
+
+
+def test_a_segment_whose_rule_is_broken_narrows_to_a_sentence(elena: Any, marketer: Any, client_for: Any) -> None:
+    broken = Segment.objects.create(name="Old", rule={"field": "gone", "op": "=", "value": 1})
+    page = client_for(marketer).get(reverse("analytics:shoppers"), {"segment": str(broken.uuid)})
+    assert "There is no field “gone”." in page.content.decode()
