@@ -1,21 +1,24 @@
 """Shoppers for people: the list, and what is known about one of them. Nothing here reads an identity."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 
 from behaviour import consent, identity
 from behaviour.models import Consent, Event, Merge, Product, Shop, Shopper
 from campaigns.models import Message
+from mailai.errors import InputError
 from mailai.ui.keyset import Sorting, a_moment, a_number
 from segments import rules
 from segments.models import Profile, Segment
 
 N_MESSAGES = 6
 N_MERGES = 20
+N_SEGMENTS = 30
 # Each column has an index of its own; the key stands in the same table, so that the index alone gives the order.
 SORTS = {
     "last": Sorting("profile__last_order_at", "profile__pk", a_moment),
@@ -139,9 +142,23 @@ def messages_of(shopper: Shopper) -> "QuerySet[Message]":
 
 
 def likes(profile: Profile | None) -> list[dict[str, Any]]:
-    """Return the favourite categories, each with the last part of its path as a short name."""
+    """Return the favourite categories, each with the last part of its path, and its share beside that of the best."""
     found = profile.categories if profile else []
-    return [{**one, "leaf": one["category"].rsplit(" > ", 1)[-1]} for one in found]
+    best = max((one["share"] for one in found), default=0) or 1
+    return [{**one, "leaf": one["category"].rsplit(" > ", 1)[-1], "of_best": one["share"] / best} for one in found]
+
+
+def segments_of(shopper: Shopper) -> list[Segment]:
+    """Return the segments that she belongs to now, among the newest; two queries, however many there are."""
+    newest = list(Segment.objects.order_by("-updated_at", "-pk")[:N_SEGMENTS])
+    fits = {}
+    for segment in newest:
+        with suppress(InputError):
+            fits[f"fits_{segment.pk}"] = Case(When(rules.condition(segment.rule), then=True), default=False)
+    if not fits:
+        return []
+    answers = Shopper.objects.filter(pk=shopper.pk).annotate(**fits).values(*fits).first() or {}
+    return sorted((one for one in newest if answers.get(f"fits_{one.pk}")), key=str)
 
 
 def days_since(moment: datetime | None) -> int | None:

@@ -5,7 +5,8 @@ from datetime import date, datetime
 from typing import Any
 
 from django.utils.formats import date_format
-from django.utils.text import get_text_list
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext, pgettext
 
@@ -49,51 +50,66 @@ def _line(entry: Entry, local: datetime, shop: Shop) -> dict[str, Any]:
     }
 
 
+def _say(text: str, **parts: str) -> SafeString:
+    """Fill a sentence; what is no markup yet is escaped."""
+    filled = conditional_escape(text) % {name: conditional_escape(part) for name, part in parts.items()}
+    return mark_safe(filled)  # noqa: S308 the sentence and all its parts are escaped
+
+
+def _strong(name: str) -> SafeString:
+    return format_html("<strong>{}</strong>", name)
+
+
 def _product(entry: Entry) -> str:
-    return entry.products[0] if entry.products else _("a product")
+    return _strong(entry.products[0]) if entry.products else _("a product")
 
 
 def _ordered(entry: Entry, shop: Shop) -> str:
-    what = _things(entry)
     if entry.amount is None:
-        return _("Ordered %(products)s") % {"products": what}
-    return _("Ordered %(products)s, %(amount)s") % {"products": what, "amount": price(entry.amount, shop.currency)}
+        return _say(_("Ordered %(products)s"), products=_things(entry))
+    return _say(
+        _("Ordered %(products)s, %(amount)s"), products=_things(entry), amount=price(entry.amount, shop.currency)
+    )
 
 
 def _returned(entry: Entry, shop: Shop) -> str:
     if entry.amount is None:
-        return _("Returned %(products)s") % {"products": _things(entry)}
+        return _say(_("Returned %(products)s"), products=_things(entry))
     amount = price(abs(entry.amount), shop.currency)
-    return _("Returned %(products)s, %(amount)s") % {"products": _things(entry), "amount": amount}
+    return _say(_("Returned %(products)s, %(amount)s"), products=_things(entry), amount=amount)
 
 
 def _things(entry: Entry) -> str:
     """Name up to two products and count the rest."""
     if not entry.products:
         return _("something")
-    if not entry.n_more:
-        return str(get_text_list(entry.products, _("and")))
-    more = ngettext("%(count)s more product", "%(count)s more products", entry.n_more) % {"count": count(entry.n_more)}
-    return str(get_text_list([*entry.products, more], _("and")))
+    named = [_strong(name) for name in entry.products]
+    if entry.n_more:
+        more = ngettext("%(count)s more product", "%(count)s more products", entry.n_more)
+        named.append(conditional_escape(more % {"count": count(entry.n_more)}))
+    if len(named) == 1:
+        return named[0]
+    first = mark_safe(conditional_escape(pgettext("between the words of a list", ", ")).join(named[:-1]))  # noqa: S308 escaped
+    return _say(_("%(first)s and %(last)s"), first=first, last=named[-1])
 
 
 def _with_product(text: str) -> Sentence:
-    return lambda entry, shop: _(text) % {"product": _product(entry)}
+    return lambda entry, shop: _say(_(text), product=_product(entry))
 
 
 def _with_mail(text: str) -> Sentence:
-    return lambda entry, shop: _(text) % {"mail": entry.mail or _("a deleted campaign")}
+    return lambda entry, shop: _say(_(text), mail=entry.mail or _("a deleted campaign"))
 
 
 def _clicked(entry: Entry, shop: Shop) -> str:
-    words = {"mail": entry.mail or _("a deleted campaign"), "product": _product(entry)}
-    return (_("Clicked %(product)s in “%(mail)s”") if entry.products else _("Clicked in “%(mail)s”")) % words
+    text = _("Clicked %(product)s in “%(mail)s”") if entry.products else _("Clicked in “%(mail)s”")
+    return _say(text, mail=entry.mail or _("a deleted campaign"), product=_product(entry))
 
 
 def _rated(entry: Entry, shop: Shop) -> str:
     if entry.amount is None:
-        return _("Rated %(product)s") % {"product": _product(entry)}
-    return _("Rated %(product)s with %(stars)s") % {"product": _product(entry), "stars": f"{entry.amount:g}"}
+        return _say(_("Rated %(product)s"), product=_product(entry))
+    return _say(_("Rated %(product)s with %(stars)s"), product=_product(entry), stars=f"{entry.amount:g}")
 
 
 def _plain(text: str) -> Sentence:

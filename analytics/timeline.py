@@ -1,10 +1,10 @@
-"""What one shopper did and what we sent her, newest first: five queries a page, however long her history is."""
+"""What one shopper did and what we sent her, newest first: seven queries a page, however long her history is."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from behaviour.catalogue_pages import picture_address, picture_url
 from behaviour.models import Event, Shopper
@@ -48,10 +48,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Page:
-    """Entries newest first; ``older`` is the moment from which the next page goes on."""
+    """Entries newest first; ``older`` is the moment from which the next page goes on, with ``n_older`` entries."""
 
     entries: list[Entry]
     older: datetime | None
+    n_older: int = 0
 
 
 def timeline(shopper: Shopper, kinds: str = "all", before: datetime | None = None) -> Page:
@@ -72,7 +73,18 @@ def timeline(shopper: Shopper, kinds: str = "all", before: datetime | None = Non
     found.sort(key=lambda entry: entry.at, reverse=True)
     shown = _page(found)
     older = shown[-1].at if len(found) > len(shown) else None
-    return Page(_with_mails(_with_products(shown, shopper)), older)
+    n_older = _count(events, messages if kinds in ("all", "emails") else messages.none(), older) if older else 0
+    return Page(_with_mails(_with_products(shown, shopper)), older, n_older)
+
+
+def _count(events: "QuerySet[Event]", messages: "QuerySet[Message]", older: datetime) -> int:
+    """Count the entries that are older: each order once, however many lines it has. Two queries."""
+    parts = {"single": Count("pk", filter=~Q(kind__in=ORDERS))}
+    for kind in ORDERS:
+        keyed = Q(kind=kind) & ~Q(order_ref="")
+        parts[kind] = Count("order_ref", distinct=True, filter=keyed)
+        parts[f"{kind}_loose"] = Count("at", distinct=True, filter=Q(kind=kind, order_ref=""))
+    return sum(events.filter(at__lt=older).aggregate(**parts).values()) + messages.filter(sent_at__lt=older).count()
 
 
 def _page(found: list[Entry]) -> list[Entry]:

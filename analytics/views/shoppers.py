@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from analytics import people, stories
+from analytics import expectations, people, stories
 from analytics.forms import FindForm, RevealForm, ShopperFilterForm
 from analytics.overview import local_now
 from analytics.picks import picks_for
@@ -94,11 +94,13 @@ def reveal(request: HttpRequest, pseudonym: str) -> HttpResponse:
 
 @require_login
 def timeline(request: HttpRequest, pseudonym: str) -> HttpResponse:
-    """Send an older or filtered part of the timeline; without htmx the page itself shows it."""
+    """Send an older part of the timeline, or its card under another filter; without htmx the page itself shows it."""
     found = get_object_or_404(Shopper, pseudonym=pseudonym)
     if not request.headers.get("HX-Request"):
         return _page(request, found, RevealForm())
-    return render(request, "analytics/_timeline.html", {"shopper": found, **_timeline(request, found, Shop.current())})
+    context = {"shopper": found, **_timeline(request, found, Shop.current())}
+    part = "_timeline" if context["is_older"] else "_timeline_card"
+    return render(request, f"analytics/{part}.html", context)
 
 
 def _page(
@@ -107,11 +109,17 @@ def _page(
     shop = Shop.current()
     who = identity.identities_of([found.pk]).get(found.pk)
     profile, model = people.profile_of(found), champion()
+    expected = expectations.expected_of(found, profile, shop.currency)
     context = {
         "nav": "shoppers",
         "shopper": found,
         "profile": profile,
+        "expected": expected,
+        "why_nothing": "" if expected else expectations.why_nothing(profile, any_run=Prediction.objects.exists()),
+        "best_time": expectations.best_time(profile),
         "likes": people.likes(profile),
+        "sale_habit": expectations.sale_habit(profile),
+        "segments_of_hers": people.segments_of(found),
         "days_since_order": people.days_since(profile.last_order_at) if profile else None,
         "standing": people.standing(found, shop),
         "messages_received": people.messages_of(found),
@@ -147,6 +155,7 @@ def _timeline(request: HttpRequest, found: Shopper, shop: Shop) -> dict[str, Any
     return {
         "days": stories.days(page.entries, shop, local_now(shop).date()),
         "older": page.older.isoformat() if page.older else "",
+        "n_older": page.n_older,
         "kind": kinds,
         "is_older": bool(request.GET.get("before")),
         "kinds": [

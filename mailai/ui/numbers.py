@@ -36,6 +36,22 @@ def percent_range(low: Number, high: Number) -> str:
     return f"{first}–{last}%"
 
 
+def chance(share: Number | None) -> str:
+    """Return what is expected in whole percent, never as certain: 72%, <1%, >99%."""
+    if share is None:
+        return NOTHING
+    whole = round(float(share) * 100)
+    if whole in (0, 100):
+        return "<1%" if whole == 0 else ">99%"
+    return f"{whole}%"
+
+
+def chance_range(low: Number, high: Number) -> str:
+    """Return both ends of a range of chances in whole percent, the unit once: 65–78%."""
+    first, last = round(float(low) * 100), round(float(high) * 100)
+    return f"{first}–{last}%" if first != last else f"{first}%"
+
+
 def lift(ratio: Number | None) -> str:
     """Return a relative difference as signed whole percent: 0.51 becomes +51%."""
     if ratio is None:

@@ -27,7 +27,7 @@ def _forgiving(write: Callable[..., str]) -> Callable[..., str]:
     return written
 
 
-for _name in ("percent", "lift", "points", "count", "big", "money", "price", "day", "moment"):
+for _name in ("percent", "chance", "lift", "points", "count", "big", "money", "price", "day", "moment"):
     register.filter(_name, _forgiving(getattr(numbers, _name)))
 
 
@@ -57,6 +57,12 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
 def percent_range(low: float, high: float) -> str:
     """Write both ends of a range of shares."""
     return numbers.percent_range(low, high)
+
+
+@register.simple_tag
+def chance_range(low: float, high: float) -> str:
+    """Write both ends of a range of chances."""
+    return numbers.chance_range(low, high)
 
 
 @register.simple_tag
