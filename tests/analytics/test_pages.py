@@ -325,3 +325,9 @@ def test_a_segment_whose_rule_is_broken_narrows_to_a_sentence(elena: Any, market
     broken = Segment.objects.create(name="Old", rule={"field": "gone", "op": "=", "value": 1})
     page = client_for(marketer).get(reverse("analytics:shoppers"), {"segment": str(broken.uuid)})
     assert "There is no field “gone”." in page.content.decode()
+
+
+def test_the_list_shows_each_person_once(elena: Any, make_shopper: Any, marketer: Any, client_for: Any) -> None:
+    make_shopper(merged_into=elena)
+    page = client_for(marketer).get(reverse("analytics:shoppers")).context["page"]
+    assert [shopper.pk for shopper in page] == [elena.pk]
