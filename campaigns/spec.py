@@ -35,7 +35,7 @@ def create_campaign(spec: Any, *, by: Any = None) -> Campaign:
     campaign = Campaign.objects.create(
         name=_text(spec, "name"),
         segment=_segment(spec),
-        rule=rules.validate(spec["rule"]) if "rule" in spec else None,
+        rule=rules.check(spec["rule"]) if "rule" in spec else None,
         sender=_sender(spec),
         control_share=_share(spec, "control_share", 0.1),
         demo=Shopper.objects.filter(demo=True).exists(),

@@ -1,10 +1,12 @@
 """The rule builder as a form: a tree of named inputs that works with and without script.
 
 A node's place is its path ("0.2.1"): a group sends ``kind-PATH``, a condition ``field-PATH``, ``was-PATH``,
-``op-PATH`` and ``value-PATH``. Unlike a rule, a draft may be unfinished.
+``op-PATH`` and ``value-PATH``. Unlike a rule, a draft may be unfinished. A condition that the form has no inputs for
+sends ``kept-PATH``, as JSON: it is shown in words and saved as it was.
 """
 
 import dataclasses
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -14,9 +16,9 @@ from django.utils.translation import gettext_lazy as _
 
 from mailai.errors import InputError
 from segments import queries, rules
-from segments.fields import BOUGHT, DAYS, FIELDS, LISTS, NUMBERS, OPERATORS, PRESENCE, TEXT
+from segments.fields import BETWEEN, BOUGHT, DAYS, FIELDS, LISTS, NUMBERS, OPERATORS, PRESENCE, TEXT, WHOLE_KINDS
 
-INPUT = re.compile(r"(kind|field|was|op|value)-(\d{1,3}(?:\.\d{1,3}){0,9})")
+INPUT = re.compile(r"(kind|field|was|op|value|kept)-(\d{1,3}(?:\.\d{1,3}){0,9})")
 MAX_INPUTS = 5 * rules.MAX_NODES
 ROOT = "0"
 OPERATOR_LABELS = {
@@ -37,7 +39,7 @@ GROUP_KINDS = (("all", _("all")), ("any", _("any")), ("not", _("none")))
 
 @dataclasses.dataclass(eq=False)
 class Node:
-    """A group (``kind``, ``parts``) or a condition (``field``, ``op``, ``values`` as typed).
+    """A group (``kind``, ``parts``) or a condition (``field``, ``op``, ``values`` as typed; or ``kept``, its JSON).
 
     ``was`` is the field that the values were typed for, when a browser sent it.
     """
@@ -48,6 +50,7 @@ class Node:
     was: str = ""
     op: str = ""
     values: list[str] = dataclasses.field(default_factory=list)
+    kept: str = ""
     path: str = ROOT
 
     @property
@@ -115,13 +118,13 @@ def _read(node: Node, what: str, sent: list[str]) -> None:
 
 def _tidy(node: Node) -> None:
     """A condition whose field was just changed gets a comparison and a value that fit."""
-    if node.is_group:
+    if node.is_group or node.kept:
         return
     known = FIELDS.get(node.field) or FIELDS["n_orders"]
     node.field = known.name
     if node.was and node.was != known.name:
         node.values = []
-    if node.op not in OPERATORS[known.kind]:
+    if node.op not in OPERATORS[known.kind] or node.op == BETWEEN:
         node.op = OPERATORS[known.kind][0]
     choices = [choice for choice, _label in known.choices]
     if choices:
@@ -166,6 +169,8 @@ def to_rule(node: Node) -> dict[str, Any]:
 
 
 def _rule(node: Node) -> dict[str, Any] | None:
+    if node.kept:
+        return _kept(node.kept)
     if not node.is_group:
         return _condition(node)
     parts = [part for part in map(_rule, node.parts) if part]
@@ -174,6 +179,14 @@ def _rule(node: Node) -> dict[str, Any] | None:
     if node.kind == "not":
         return {"not": parts[0] if len(parts) == 1 else {"any": parts}}
     return {node.kind: parts}
+
+
+def _kept(written: str) -> dict[str, Any]:
+    try:
+        found = json.loads(written)
+    except (ValueError, RecursionError):
+        found = None
+    return rules.validate(found)
 
 
 def _condition(node: Node) -> dict[str, Any]:
@@ -206,6 +219,8 @@ def from_rule(rule: dict[str, Any]) -> Node:
 
 
 def _draft(rule: dict[str, Any]) -> Node:
+    if not {"field", *rules.GROUPS} & rule.keys() or rule.get("op") == BETWEEN:
+        return Node(kept=json.dumps(rule))
     if "field" in rule:
         value = rule.get("value", [])
         values = value if isinstance(value, list) else [value]
@@ -229,7 +244,16 @@ def shown(node: Node, counts: dict[str, int], *, last: bool = True, depth: int =
             for number, part in enumerate(node.parts)
         ]
         return common | {"is_group": True, "kind": node.kind, "parts": parts, "may_nest": depth < rules.MAX_DEPTH - 1}
+    if node.kept:
+        return common | _shown_kept(node.kept)
     return common | _shown_condition(node)
+
+
+def _shown_kept(written: str) -> dict[str, Any]:
+    try:
+        return {"kept": written, "sentence": rules.describe(_kept(written))}
+    except InputError as error:
+        return {"kept": written, "sentence": str(error)}
 
 
 def _shown_condition(node: Node) -> dict[str, Any]:
@@ -239,14 +263,14 @@ def _shown_condition(node: Node) -> dict[str, Any]:
     return {
         "field": known,
         "op": node.op,
-        "ops": [(op, labels[op]) for op in OPERATORS[known.kind]],
+        "ops": [(op, labels[op]) for op in OPERATORS[known.kind] if op != BETWEEN],
         "widget": "" if node.op in PRESENCE else widget,
         "value": next(iter(node.values), ""),
         "values": node.values,
         "options": _options(node) if widget == "choice" else [],
         "several": node.op in LISTS,
         "in_days": known.kind == DAYS,
-        "step": "1" if known.kind in ("whole", DAYS) else "any",
+        "step": "1" if known.kind in WHOLE_KINDS else "any",
     }
 
 
@@ -273,7 +297,7 @@ def counts_of(root: Node) -> dict[str, int]:
         if node is root:
             continue
         try:
-            parts[node.path] = to_rule(node)
+            parts[node.path] = rules.check(to_rule(node))
         except InputError:
             continue
     return queries.counts_alone(parts)

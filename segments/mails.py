@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 
 class MailSource(Protocol):
@@ -16,6 +16,9 @@ class MailSource(Protocol):
         Every row has ``shopper_id``, ``at`` (when it was sent), ``campaign_uuid``, and the first ``opened_at`` and
         ``clicked_at`` by a person, null where that never was: what a mail program fetched of its own accord is none.
         """
+
+    def table(self) -> tuple[type[Model], tuple[str, ...]]:
+        """Return the model of those rows, and the columns that ``sent`` reads."""
 
     def names(self, campaigns: Iterable[UUID]) -> dict[UUID, str]:
         """Return the names of those campaigns that exist."""
@@ -32,6 +35,11 @@ def register(source: MailSource) -> None:
 def sent() -> QuerySet[Any] | None:
     """Return the mails that left (MailSource.sent); None while no app sends any."""
     return _sources[0].sent() if _sources else None
+
+
+def table() -> tuple[type[Model], tuple[str, ...]] | None:
+    """Return where mails are kept (MailSource.table); None while no app sends any."""
+    return _sources[0].table() if _sources else None
 
 
 def names(campaigns: Iterable[UUID]) -> dict[UUID, str]:

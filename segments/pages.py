@@ -14,8 +14,10 @@ from behaviour.models import Shop, Shopper
 from mailai.errors import InputError
 from mailai.ui import numbers
 from mailai.ui.charts import Chart, Series, lines
-from segments import builder, queries, rules, wording
+from segments import builder, queries, rules
 from segments.models import Segment
+from segments.rules.facts import facts
+from segments.rules.wording import Names, names_in
 
 logger = logging.getLogger(__name__)
 REASONS = {
@@ -51,7 +53,7 @@ class Panel:
 def counted(draft: builder.Node) -> tuple[Panel, dict[str, int]]:
     """Count a draft, and each of its conditions alone; what can't be counted says why."""
     try:
-        rule = builder.to_rule(draft)
+        rule = rules.check(builder.to_rule(draft))
     except InputError as error:
         return Panel("incomplete", problem=str(error)), builder.counts_of(draft)
     try:
@@ -75,27 +77,34 @@ def _panel(rule: dict[str, Any]) -> Panel:
 
 
 def _sample(rule: dict[str, Any]) -> list[dict[str, Any]]:
-    now, currency = timezone.now(), Shop.current().currency
+    now = timezone.now()
+    found = queries.sample(rule, draw=secrets.randbelow(queries.SHUFFLE), now=now)
+    why = facts(rule, found, now=now, currency=Shop.current().currency)
     return [
-        {
-            "shopper": shopper,
-            "why": wording.facts(rule, shopper, now=now, currency=currency),
-            "profile": getattr(shopper, "profile", None),
-        }
-        for shopper in queries.sample(rule, draw=secrets.randbelow(queries.SHUFFLE), now=now)
+        {"shopper": shopper, "why": why.get(shopper.pk, ""), "profile": getattr(shopper, "profile", None)}
+        for shopper in found
     ]
 
 
 def rows(segments: list[Segment]) -> list[dict[str, Any]]:
     """Return the rows of the list; all sizes come from one query."""
     sizes = queries.sizes(segments)
-    return [{"segment": one, "size": sizes.get(one.pk), "sentence": sentence(one)} for one in segments]
+    valid = [rule for one in segments if (rule := _readable(one)) is not None]
+    names = names_in(valid)
+    return [{"segment": one, "size": sizes.get(one.pk), "sentence": sentence(one, names)} for one in segments]
 
 
-def sentence(segment: Segment) -> str:
+def _readable(segment: Segment) -> dict[str, Any] | None:
+    try:
+        return rules.validate(segment.rule)
+    except InputError:
+        return None
+
+
+def sentence(segment: Segment, names: Names | None = None) -> str:
     """Return the rule of a segment in words, also when it can't be read any more."""
     try:
-        return rules.describe(rules.validate(segment.rule))
+        return rules.describe(rules.validate(segment.rule), names)
     except InputError as error:
         return _("This rule can't be used any more: %(why)s") % {"why": error}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Sum, Value, When
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum, Value
 from django.db.models.functions import Abs, Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -209,30 +209,39 @@ class Size:
 
 
 def sizes(segments: Sequence[Segment], now: datetime | None = None) -> dict[int, Size]:
-    """Count several segments in one query over the shoppers; one whose rule can't be read any more is left out."""
-    found = {}
+    """Count several segments in one statement; one whose rule can't be read any more is left out."""
+    context, found = rules.Context(now or timezone.now()), {}
     for segment in segments:
         try:
-            found[segment.pk] = rules.condition(segment.rule, now)
+            found[segment.pk] = rules.condition(segment.rule, context=context)
         except InputError:
             logger.warning("segment %s has a rule that can't be read", segment.pk)
-    if not found:
-        return {}
-    # Two levels, because a rule may hold a subquery of its own: first each shopper's answers, then their counts.
-    answers = {f"fits_{pk}": Case(When(fits, then=Value(1)), default=Value(0)) for pk, fits in found.items()}
-    columns = {f"n_{pk}": Count("pk", filter=Q(**{f"fits_{pk}": 1})) for pk in found}
-    columns |= {f"mailable_{pk}": Count("pk", filter=Q(**{f"fits_{pk}": 1}, exclusion="")) for pk in found}
-    counted = consent.with_exclusion(Shopper.objects.all()).annotate(**answers).aggregate(**columns)
-    return {pk: Size(counted[f"n_{pk}"], counted[f"mailable_{pk}"]) for pk in found}
+    everybody = consent.with_exclusion(Shopper.objects.order_by())
+    mailable = Count("pk", filter=Q(exclusion=""))
+    rows = _together(everybody, found, {"n": Count("pk"), "mailable": mailable})
+    return {pk: Size(*rows.get(pk, (0, 0))) for pk in found}
 
 
 def counts_alone(parts: dict[str, Any], now: datetime | None = None) -> dict[str, int]:
-    """Count each of these rules by itself, in one query over the shoppers."""
-    columns = {
-        f"n_{number}": Count("pk", filter=rules.condition(rule, now)) for number, rule in enumerate(parts.values())
-    }
-    counted = Shopper.objects.aggregate(**columns) if columns else {}
-    return {name: counted[f"n_{number}"] for number, name in enumerate(parts)}
+    """Count each of these rules by itself, in one statement."""
+    context = rules.Context(now or timezone.now())
+    found = {number: rules.condition(rule, context=context) for number, rule in enumerate(parts.values())}
+    rows = _together(Shopper.objects.order_by(), found, {"n": Count("pk")})
+    return {name: rows.get(number, (0,))[0] for number, name in enumerate(parts)}
+
+
+def _together(
+    everybody: QuerySet[Any], found: Mapping[int, Q], counted: Mapping[str, Any]
+) -> dict[int, tuple[Any, ...]]:
+    """Count per condition: one select each, so that the database plans each well, and one statement in all."""
+    selects = [
+        everybody.filter(fits).annotate(which=Value(number)).values_list("which").annotate(**counted)
+        for number, fits in found.items()
+    ]
+    if not selects:
+        return {}
+    rows = selects[0].union(*selects[1:], all=True) if len(selects) > 1 else selects[0]
+    return {number: tuple(figures) for number, *figures in rows}
 
 
 def segment_list() -> QuerySet[Segment]:

@@ -12,7 +12,8 @@ from django.utils.translation import gettext, ngettext
 from behaviour.models import Shop
 from mailai.accounts import audit
 from mailai.errors import InputError, StateError
-from segments import queries, rules
+from mailai.ui import numbers
+from segments import queries, rules, usage
 from segments.models import Segment, SegmentSize
 from segments.profiles import Refreshed, refresh_profiles
 from segments.starters import STARTERS
@@ -30,8 +31,12 @@ NAME_LENGTH = 120
 
 
 def save_segment(segment: Segment, *, name: str, rule: Any, by: Any) -> Segment:
-    """Write a new or changed segment; InputError when the name is missing or taken, or the rule can't be used."""
-    segment.name, segment.rule, segment.updated_at = _free_name(name, segment), rules.validate(rule), timezone.now()
+    """Write a new or changed segment; InputError when the name is missing or taken, or the rule can't be used.
+
+    A rule can't be used either when it names a segment that leads back to this one.
+    """
+    segment.name, segment.rule = _free_name(name, segment), rules.check(rule, segment=segment)
+    segment.updated_at = timezone.now()
     action = "segment.change" if segment.pk else "segment.create"
     if not segment.pk:
         segment.created_by = by
@@ -49,20 +54,26 @@ def duplicate_segment(segment: Segment, *, by: Any) -> Segment:
 
 
 def delete_segment(segment: Segment, *, by: Any) -> None:
-    """Remove a segment; StateError while a campaign uses it."""
+    """Remove a segment; StateError while a campaign or the rule of another segment uses it."""
+    users = usage.named_by(segment)
     try:
         with transaction.atomic():
             audit.record("segment.delete", segment, by=by)
             segment.delete()
+            if users:
+                raise StateError(
+                    gettext("“%(name)s” is used by the rule of %(users)s. Change that first, or keep this one.")
+                    % {"name": segment.name, "users": numbers.listed(f"“{one}”" for one in users)}
+                )
     except ProtectedError as error:
-        used = len(error.protected_objects)
+        n = len(error.protected_objects)
         raise StateError(
             ngettext(
                 "“%(name)s” is used by %(n)s campaign. Choose another segment there, or keep this one.",
                 "“%(name)s” is used by %(n)s campaigns. Choose another segment there, or keep this one.",
-                used,
+                n,
             )
-            % {"name": segment.name, "n": used}
+            % {"name": segment.name, "n": n}
         ) from error
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from mailai.accounts.roles import MARKETER, UserRequest, has_role, require_login, require_role
 from mailai.errors import InputError, StateError
 from mailai.ui.tables import paginate
-from segments import builder, pages, queries, services
+from segments import builder, pages, queries, services, usage
 from segments.models import Segment
 from segments.starters import STARTERS
 
@@ -123,7 +123,8 @@ def _edit(request: UserRequest, segment: Segment) -> HttpResponse:
         services.save_segment(segment, name=name, rule=builder.to_rule(draft), by=request.user)
     except InputError as error:
         return _page(request, segment, draft, name=name, problem=str(error), unsaved=True)
-    messages.success(request, _("“%(name)s” is saved.") % {"name": segment.name})
+    saved = _("“%(name)s” is saved.") % {"name": segment.name}
+    messages.success(request, " ".join(filter(None, [saved, usage.uses(segment).sentence])))
     return redirect("segments:detail", uuid=segment.uuid)
 
 

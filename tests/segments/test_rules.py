@@ -1,12 +1,11 @@
 """Rules: refused with a useful sentence, described in words, and compiled to what a plain reading would find."""
 
 import json
-import operator
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import translation
@@ -17,10 +16,12 @@ from hypothesis.extra.django import TestCase
 from behaviour.models import ConsentState, Event, Product, Shopper
 from mailai.errors import InputError
 from segments import queries, rules
-from segments.fields import BOUGHT, CHOICE, DAYS, FIELDS, MONEY, OPERATORS, TEXT, Field
-from segments.models import Profile, Segment
+from segments.fields import BOUGHT, CHOICE, FIELDS, MONEY, OPERATORS, TEXT, Field
+from segments.models import Prediction, PredictionRun, Profile, Segment
 from tests.segments.conftest import NOW
+from tests.segments.obvious import fits
 
+ZONE = ZoneInfo("Europe/London")
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -44,6 +45,10 @@ def leaf(field: str = "n_orders", op: str = ">=", value: Any = 1) -> dict[str, A
         (leaf(value=10**400), "must lie between"),
         (leaf("days_since_last_order", value=-1), "must lie between 0"),
         (leaf("stage", "=", "gone"), "Use one of lead, new"),
+        (leaf("stage", "=", "loyl"), "Did you mean “loyal”"),
+        (leaf("order_chance", value=50), "must lie between 0 and 1"),
+        (leaf(op="between", value=3), "needs two values"),
+        (leaf(op="between", value=[3, 2]), "lower value first"),
         (leaf("stage", "in", []), "a list of 1 to 50"),
         (leaf("stage", "in", "loyal"), "a list of 1 to 50"),
         (leaf("country", "=", ""), "needs a value"),
@@ -111,7 +116,7 @@ def test_every_field_and_comparison_can_be_described_and_compiled(db: None) -> N
 
 def a_value(field: Field, op: str) -> Any:
     one = field.choices[0][0] if field.choices else "x" if field.kind in (TEXT, BOUGHT) else 1
-    return [one] if op in ("in", "not_in") else one
+    return [one, one] if op == "between" else [one] if op in ("in", "not_in") else one
 
 
 def test_days_are_full_days(make_shopper: Any) -> None:
@@ -165,41 +170,7 @@ def test_sizes_of_many_kinds_of_rules_come_from_one_query(
     assert list(queries.counts_alone(parts).values()) == [2, 2, 1, 1, 1, 0]
 
 
-# ---------- the slow, obvious way
-
-
-def fits(rule: dict[str, Any], shopper: Shopper, now: datetime) -> bool:
-    if "all" in rule:
-        return all(fits(part, shopper, now) for part in rule["all"])
-    if "any" in rule:
-        return any(fits(part, shopper, now) for part in rule["any"])
-    if "not" in rule:
-        return not fits(rule["not"], shopper, now)
-    field, op, wanted = FIELDS[rule["field"]], rule["op"], rule.get("value")
-    opposite = {"!=": "=", "not_in": "in", "unknown": "known"}
-    if op in opposite:
-        return not fits({**rule, "op": opposite[op]}, shopper, now)
-    if field.kind == BOUGHT:
-        names = wanted if op == "in" else [wanted]
-        bought = [
-            event.product.category for event in shopper.events.all() if event.kind == "purchase" and event.product
-        ]
-        return any(one == name or one.startswith(f"{name} > ") for one in bought for name in names)
-    has: Any = shopper
-    for step in field.path.split("__"):
-        has = getattr(has, step, None)
-    if has is None or (op == "known" and has == ""):
-        return False
-    if op == "known":
-        return True
-    if op == "in":
-        return has in wanted
-    if field.kind == DAYS:
-        has = (now - has).days
-    if field.kind == MONEY:
-        wanted = Decimal(str(wanted))
-    compare = {"=": operator.eq, ">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
-    return compare[op](has, wanted)
+# ---------- the slow, obvious way: tests.segments.obvious
 
 
 TEXTS = ["", "Mugs", "mugs", "Mugs > Tall", "Mugs >", "Lamps", "Größe"]
@@ -211,6 +182,7 @@ moments = st.none() | st.builds(
 counts = st.integers(0, 4)
 scores = st.none() | st.integers(1, 5)
 money = st.decimals(-5, 5, places=2)
+chances = st.none() | st.sampled_from([0.0, 0.25, 0.5, 1.0])
 shoppers = st.fixed_dictionaries(
     {
         "country": st.sampled_from(TEXTS),
@@ -227,9 +199,23 @@ profile_rows = st.none() | st.fixed_dictionaries(
         "recency_score": scores, "frequency_score": scores, "monetary_score": scores,
         "stage": st.sampled_from(Profile.Stage.values), "favourite_category": st.sampled_from(TEXTS),
         "n_opens_90d": counts, "n_clicks_90d": counts, "first_order_at": moments, "last_order_at": moments,
-        "last_event_at": moments, "last_open_at": moments, "last_click_at": moments,
+        "last_event_at": moments, "last_open_at": moments, "last_click_at": moments, "last_view_at": moments,
+        "cluster": scores, "best_weekday": st.none() | st.integers(0, 6), "best_hour": scores, "price_band": scores,
+        "discount_share": chances, "fatigue": chances, "engagement": scores, "favourite_brand": st.sampled_from(TEXTS),
     }
 )  # fmt: skip
+prediction_rows = st.none() | st.fixed_dictionaries(
+    {
+        "order_chance": chances.filter(lambda one: one is not None), "spend_365d": st.sampled_from([0.0, 2.5]),
+        "value_percentile": counts, "next_category": st.sampled_from(TEXTS),
+        "next_order_on": st.none() | st.integers(-2, 6).map(lambda days: (NOW + timedelta(days=days)).date()),
+    }
+)  # fmt: skip
+OTHERS = {
+    field.name: 0
+    for field in Prediction._meta.get_fields()
+    if field.name.startswith(("orders_", "spend_", "order_", "churn_", "value_")) and not getattr(field, "null", True)
+}
 bought = st.lists(st.sampled_from([text for text in TEXTS if text]), max_size=2)
 
 
@@ -245,12 +231,13 @@ def conditions(draw: Any) -> dict[str, Any]:
         BOUGHT: st.sampled_from(TEXTS[1:]),
         MONEY: st.integers(-5, 5) | st.sampled_from([0.01, -0.5, 2.25]),
         "decimal": st.sampled_from([0, 0.5, 1, 2.5]),
-    }.get(field.kind, st.integers(0, 5))
-    return {
-        "field": field.name,
-        "op": op,
-        "value": draw(st.lists(one, min_size=1, max_size=3) if op in ("in", "not_in") else one),
-    }
+        "share": st.sampled_from([0, 0.25, 0.5, 1]),
+        "ahead": st.integers(-2, 6),
+    }.get(field.kind, st.integers(int(max(field.low, 0)), 5))
+    if op == "between":
+        return {"field": field.name, "op": op, "value": sorted(draw(st.tuples(one, one)))}
+    several = st.lists(one, min_size=1, max_size=3)
+    return {"field": field.name, "op": op, "value": draw(several if op in ("in", "not_in") else one)}
 
 
 rule_trees = st.recursive(
@@ -275,22 +262,25 @@ def can_be_used(rule: dict[str, Any]) -> bool:
 class CompiledEqualsObvious(TestCase):
     @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
-        st.lists(st.tuples(shoppers, profile_rows, bought), min_size=1, max_size=6),
+        st.lists(st.tuples(shoppers, profile_rows, bought, prediction_rows), min_size=1, max_size=6),
         st.lists(rule_trees.filter(can_be_used), min_size=1, max_size=6),
     )
     def test_on_random_rules_and_shops(self, people: list[Any], trees: list[Any]) -> None:
         products = {name: Product.objects.create(sku=name, category=name) for name in TEXTS[1:]}
-        for number, (columns, profile, categories) in enumerate(people):
+        run = PredictionRun.objects.create(as_of=NOW)
+        for number, (columns, profile, categories, prediction) in enumerate(people):
             shopper = Shopper.objects.create(external_id=str(number), **columns)
             if profile is not None:
                 Profile.objects.create(shopper=shopper, **profile)
+            if prediction is not None:
+                Prediction.objects.create(shopper=shopper, run=run, **OTHERS | prediction)
             for name in categories:
                 Event.objects.create(
                     shopper=shopper, kind="purchase", at=NOW, product=products[name], dedupe_key=uuid4()
                 )
-        everybody = list(Shopper.objects.select_related("profile").prefetch_related("events__product").order_by("pk"))
+        everybody = list(Shopper.objects.select_related("profile", "prediction").order_by("pk"))
         for rule in trees:
-            expected = [one.pk for one in everybody if fits(rule, one, NOW)]
+            expected = [one.pk for one in everybody if fits(rule, one, NOW, ZONE)]
             assert list(rules.matching(rule, NOW).order_by("pk").values_list("pk", flat=True)) == expected, rule
             assert rules.validate(rules.validate(rule)) == rules.validate(rule)
             assert rules.describe(rules.validate(rule)).endswith(".")

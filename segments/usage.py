@@ -1,0 +1,79 @@
+"""What uses a segment: campaigns, and the rules of other segments."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from mailai.errors import InputError
+from mailai.ui import numbers
+from segments import rules
+from segments.models import Segment
+
+# Give (name, rule) of what waits to ask its rule; a mail whose audience is settled is none of them.
+Source = Callable[[], Iterable[tuple[str, Any]]]
+_sources: list[Source] = []
+
+
+def register(source: Source) -> None:
+    """Make known what waits to ask a rule; called when the app that holds it is ready."""
+    if source not in _sources:
+        _sources.append(source)
+
+
+@dataclass(frozen=True)
+class Uses:
+    """Names of what a change of a segment touches: campaigns that were not planned yet, and segments."""
+
+    campaigns: list[str] = field(default_factory=list)
+    segments: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.campaigns or self.segments)
+
+    @property
+    def sentence(self) -> str:
+        """Say what a change touches; "" where that is nothing."""
+        parts = []
+        if self.segments:
+            parts.append(_("the segments %(names)s") % {"names": _quoted(self.segments)})
+        if self.campaigns:
+            parts.append(_("the campaigns %(names)s") % {"names": _quoted(self.campaigns)})
+        return _("This also changes %(what)s.") % {"what": numbers.listed(parts)} if parts else ""
+
+
+def uses(segment: Segment) -> Uses:
+    """Return what uses a segment, itself or through other segments; one query, and those of the sources."""
+    everybody = list(Segment.objects.all())
+    reached, names, wanted = {segment.pk}, [], {str(segment.uuid)}
+    while wanted:
+        found = [one for one in everybody if one.pk not in reached and _names_one(one.rule, wanted)]
+        reached |= {one.pk for one in found}
+        names += [one.name for one in found]
+        wanted = {str(one.uuid) for one in found}
+    uuids = {str(one.uuid) for one in everybody if one.pk in reached}
+    return Uses(sorted({name for name, rule in _waiting() if _names_one(rule, uuids)}), sorted(names))
+
+
+def named_by(segment: Segment) -> list[str]:
+    """Return the names of segments and waiting campaigns whose rule names this one."""
+    own = {str(segment.uuid)}
+    found = [one.name for one in Segment.objects.exclude(pk=segment.pk) if _names_one(one.rule, own)]
+    return found + [name for name, rule in _waiting() if _names_one(rule, own)]
+
+
+def _names_one(rule: Any, uuids: set[str]) -> bool:
+    try:
+        return bool(rules.segments_in(rules.validate(rule)) & uuids)
+    except InputError:
+        return False
+
+
+def _waiting() -> Iterator[tuple[str, Any]]:
+    for source in _sources:
+        yield from source()
+
+
+def _quoted(names: list[str]) -> str:
+    return numbers.listed(f"“{name}”" for name in names)
