@@ -3,6 +3,7 @@
 from segments.models.clusters import Cluster, Clustering
 from segments.models.predictions import Prediction, PredictionRun, PredictionTrack
 from segments.models.profiles import Profile, ProfileRefresh
+from segments.models.sampling import Sample
 from segments.models.segments import Segment, SegmentSize, ShopperList, ShopperListMember
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "PredictionTrack",
     "Profile",
     "ProfileRefresh",
+    "Sample",
     "Segment",
     "SegmentSize",
     "ShopperList",
