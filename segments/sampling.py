@@ -33,7 +33,7 @@ def copied() -> Iterator[Copied]:
     """Give each copied model, its column of the shopper, the columns that are copied, and what to index."""
     yield Shopper, "id", SHOPPER_COLUMNS, ("id",)
     for model in (Profile, Prediction):
-        yield model, "shopper_id", tuple(field.column for field in model._meta.concrete_fields), ("shopper_id",)
+        yield model, "shopper_id", tuple(str(one.column) for one in model._meta.concrete_fields), ("shopper_id",)
     yield Event, "shopper_id", EVENT_COLUMNS, ("shopper_id", "kind, at")
     if (source := mails.table()) is not None:
         yield source[0], "shopper_id", source[1], ("shopper_id",)

@@ -59,7 +59,7 @@ def delete_segment(segment: Segment, *, by: Any) -> None:
     try:
         with transaction.atomic():
             audit.record("segment.delete", segment, by=by)
-            segment.delete()
+            Segment.objects.filter(pk=segment.pk).delete()
             if users:
                 raise StateError(
                     gettext("“%(name)s” is used by the rule of %(users)s. Change that first, or keep this one.")

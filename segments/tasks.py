@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from segments import services
+from segments import sampling, services
 
 
 @shared_task(acks_late=True)
@@ -10,6 +10,7 @@ def refresh_profiles() -> None:
     """Read new events into profiles; two small queries when there are none. The first of a day reads everybody."""
     services.refresh_profiles(wait=False)
     services.record_sizes()
+    sampling.keep_fresh()
 
 
 @shared_task(acks_late=True)

@@ -40,6 +40,9 @@ def crowd(make_product: Any) -> None:
         )
         for one in people for _turn in range(rng.randrange(4))
     )  # fmt: skip
+    # As the database does by itself in a shop: without figures PostgreSQL takes a table for a handful of rows.
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
 
 
 def random_rules(n: int) -> list[dict[str, Any]]:
