@@ -17,7 +17,7 @@ from mailai.ui.charts import Chart, Series, lines
 from segments import builder, queries, rules
 from segments.models import Segment
 from segments.rules.facts import facts
-from segments.rules.wording import Names, names_in
+from segments.rules.names import Names, names_in
 
 logger = logging.getLogger(__name__)
 REASONS = {

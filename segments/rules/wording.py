@@ -1,19 +1,14 @@
 """Rules in words: the sentence that reads a rule back."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from mailai.ui import numbers
-from segments import mails
 from segments.fields import AHEAD, BETWEEN, BOUGHT, CHOICE, DAYS, FIELDS, LISTS, NUMERIC, SHARE, Field
-from segments.models import Segment, ShopperList
 from segments.rules import wording_behaviour
-from segments.rules.references import conditions
+from segments.rules.names import Names, names_in
 
 NUMBER_PHRASES = {
     "=": gettext_lazy("%(subject)s is %(value)s"),
@@ -56,32 +51,6 @@ BOUGHT_PHRASES = {
     "not_in": gettext_lazy("%(subject)s includes none of %(value)s"),
 }
 PHRASES = {DAYS: DAYS_PHRASES, BOUGHT: BOUGHT_PHRASES, AHEAD: AHEAD_PHRASES}
-
-
-@dataclass
-class Names:
-    """Names of what rules mention, by uuid as text."""
-
-    segments: dict[str, str] = field(default_factory=dict)
-    lists: dict[str, str] = field(default_factory=dict)
-    campaigns: dict[str, str] = field(default_factory=dict)
-
-
-def names_in(rules: Iterable[dict[str, Any]]) -> Names:
-    """Look up what valid rules mention; at most one query per kind, none where nothing is mentioned."""
-    named: dict[str, set[str]] = {"segment": set(), "list": set(), "campaign": set()}
-    for rule in rules:
-        for one in conditions(rule):
-            for kind in named.keys() & one.keys():
-                named[kind].add(one[kind])
-    segments = Segment.objects.filter(uuid__in=named["segment"]) if named["segment"] else ()
-    lists = ShopperList.objects.filter(uuid__in=named["list"]) if named["list"] else ()
-    campaigns = mails.names(map(UUID, named["campaign"])) if named["campaign"] else {}
-    return Names(
-        {str(one.uuid): one.name for one in segments},
-        {str(one.uuid): one.name for one in lists},
-        {str(uuid): name for uuid, name in campaigns.items()},
-    )
 
 
 def describe(rule: dict[str, Any], names: Names | None = None) -> str:

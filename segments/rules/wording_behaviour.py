@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from mailai.ui import numbers
 from segments.rules.events import times
-
-if TYPE_CHECKING:
-    from segments.rules.wording import Names
+from segments.rules.names import Names
 
 Rule = Mapping[str, Any]
 # Kind -> did, did not, and what where no product or category is named.
@@ -59,7 +57,7 @@ AMOUNTS = {
 ANNIVERSARIES = {"sign_up": gettext_lazy("sign-up"), "first_order": gettext_lazy("first order")}
 
 
-def phrase(rule: Rule, names: "Names", *, happened: bool) -> str:
+def phrase(rule: Rule, names: Names, *, happened: bool) -> str:
     """Say a condition, or its opposite, so that it goes on after "Shoppers who"; an anniversary after "whose"."""
     if "did" in rule:
         return _did(rule, happened=happened)
@@ -82,7 +80,7 @@ def _did(rule: Rule, *, happened: bool) -> str:
     return _plain(_action(rule, happened=happened ^ (times(rule) == ("=", 0))), _times(rule), when(rule))
 
 
-def _mail(rule: Rule, names: "Names", *, happened: bool) -> str:
+def _mail(rule: Rule, names: Names, *, happened: bool) -> str:
     verb = MAILS[rule["mail"]][0 if happened ^ (times(rule) == ("=", 0)) else 1]
     what = _("an email")
     if "campaign" in rule:
