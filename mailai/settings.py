@@ -207,7 +207,11 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 200
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"campaigns.tasks.*": {"queue": "send"}, "recommender.tasks.train": {"queue": "train"}}
+CELERY_TASK_ROUTES = {
+    "campaigns.tasks.*": {"queue": "send"},
+    "recommender.tasks.train": {"queue": "train"},
+    "segments.tasks.predict": {"queue": "train"},
+}
 CELERY_TASK_TIME_LIMIT = 3000
 CELERY_BEAT_SCHEDULE_FILENAME = str(MAILAI_DATA_DIR / "beat.db")
 # Every entry is an idempotent sweep: two beats by mistake are harmless.
@@ -217,6 +221,8 @@ CELERY_BEAT_SCHEDULE = {
     "check-pictures": {"task": "behaviour.tasks.check_pictures", "schedule": 600},
     "refresh-profiles": {"task": "segments.tasks.refresh_profiles", "schedule": 60},
     "rebuild-profiles": {"task": "segments.tasks.rebuild_profiles", "schedule": 86_400},
+    # Nearly always two small queries: once a day, and after a file, it predicts.
+    "predict": {"task": "segments.tasks.predict", "schedule": 600},
     "sweep-training": {"task": "recommender.tasks.sweep_training", "schedule": 20},
     "train-nightly": {"task": "recommender.tasks.request_nightly_training", "schedule": 86_400},
     "sweep-campaigns": {"task": "campaigns.tasks.sweep", "schedule": 5},

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db.models import Case, Count, Exists, F, Func, IntegerField, Max, Min, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, F, IntegerField, Max, Min, OuterRef, Q, QuerySet, Value, When
 
 from behaviour.catalogue import sellable
 from behaviour.models import Consent, ConsentState, Event, Product, Shopper
+from behaviour.moments import Epoch
 from recommender.core.interactions import KINDS, LIKED_STARS
 from recommender.models import Champion, TrainingRun
 
@@ -19,23 +20,6 @@ ID_CHUNK = 2_000
 POPULAR_DAYS = 30
 SECONDS_A_DAY = 86_400.0
 Beat = Callable[[], None]
-
-
-class Epoch(Func):
-    """Seconds since 1970-01-01 UTC, worked out by the database: 400,000 Python datetimes take seconds to make."""
-
-    output_field = IntegerField()
-
-    # Four signs: one pair is eaten by the template, the other by the driver's placeholders.
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return self.as_sql(
-            compiler, connection, template="CAST(strftime('%%%%s', %(expressions)s) AS INTEGER)", **context
-        )
-
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return self.as_sql(
-            compiler, connection, template="CAST(EXTRACT(EPOCH FROM %(expressions)s) AS BIGINT)", **context
-        )
 
 
 def telling_events() -> "QuerySet[Event]":

@@ -1,8 +1,13 @@
 """Celery entrances of this app. Run twice, each does its work once."""
 
+import logging
+
 from celery import shared_task
 
-from segments import sampling, services
+from mailai.errors import StateError
+from segments import predictions, sampling, services
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(acks_late=True)
@@ -18,3 +23,15 @@ def rebuild_profiles() -> None:
     """Read everybody anew, whatever seems to have changed."""
     services.refresh_profiles(everybody=True, wait=False)
     services.record_sizes()
+    predict.delay()
+
+
+@shared_task(acks_late=True)
+def predict() -> None:
+    """Predict when a new day or a file makes it due; asked again and again, it works once."""
+    if not predictions.is_due():
+        return
+    try:
+        predictions.predict()
+    except StateError as error:
+        logger.info("no predictions: %s", error)

@@ -1,6 +1,7 @@
 """What each shopper is expected to do next, and the models that say so."""
 
 import uuid
+from typing import ClassVar
 
 from django.db import models
 from django.utils import timezone
@@ -37,6 +38,14 @@ class PredictionRun(models.Model):
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two workers with the same message: one of them makes the run.
+            models.UniqueConstraint(
+                fields=["state"], condition=models.Q(state="running"), name="prediction_run_one_at_a_time"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.as_of:%Y-%m-%d} {self.state}"
