@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('segments', '0003_understanding'),
+        ('segments', '0004_sample'),
     ]
 
     operations = [
