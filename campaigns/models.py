@@ -200,6 +200,8 @@ class Message(models.Model):
             models.Index(fields=["shopper", "sent_at"], name="message_shopper_sent"),
             # The sweep over stuck rows.
             models.Index(fields=["state", "claimed_at"], name="message_state_claimed"),
+            # Who got something since profiles were last read.
+            models.Index(fields=["sent_at"], name="message_sent", condition=models.Q(sent_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -1,38 +1,36 @@
-"""Writes profiles: aggregates by SQL per batch of shoppers, scores by arrays over the whole shop."""
+"""Brings profiles up to date: gathers what shoppers did, makes figures and scores, writes what changed."""
 
 from __future__ import annotations
 
+import functools
+import operator
+import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from django.db import transaction
+import polars as pl
+from django.conf import settings
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from behaviour.models import Event, Shopper
+from behaviour.models import Event, Shop, Shopper
 from mailai.errors import StateError
-from segments import queries
-from segments.core import affinity, lifecycle, orders, rfm
-from segments.models import Profile, ProfileRefresh
+from segments import gathering, news, usual, writing
+from segments.core import deeds, figures, lifecycle, rfm
+from segments.models import ProfileRefresh
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-CENT = Decimal("0.01")
 # A process that was killed gives no sign of life; after this long another takes over.
 ABANDONED = timedelta(minutes=10)
 WAIT_SECONDS, POLL_SECONDS = 600, 0.5
-AGGREGATES = (
-    "first_order_at", "last_order_at", "last_event_at", "n_orders", "n_orders_90d", "n_orders_365d", "n_products",
-    "monetary", "monetary_365d", "average_basket", "order_gap_days", "favourite_category", "categories",
-    "n_opens_90d", "n_clicks_90d", "last_open_at", "last_click_at", "updated_at",
-)  # fmt: skip
-SCORES = ["recency_score", "frequency_score", "monetary_score"]
+# Above this share of the shoppers one pass over all events is faster than looking for theirs.
+EVERYBODY_SHARE = 0.2
+FEW = 1000
+SCORED_FROM = ("n_orders", "last_order_at", "monetary", "order_gap_days", "price_median")
 
 
 @dataclass(frozen=True)
@@ -44,15 +42,14 @@ class Refreshed:
 
 
 def refresh_profiles(everybody: bool = False, *, now: datetime | None = None, wait: bool = True) -> Refreshed:
-    """Bring profiles up to date: of shoppers with new events, or of everybody; scores always of the whole shop.
+    """Bring profiles up to date: of shoppers with news, or of everybody; scores always of the whole shop.
 
     The result is the same either way, and twice the same: windows begin at the shop's midnight, and when the day, the
     products or an undone upload changed what is old, everybody is read again. Only one process does it at a time;
     `wait=False` comes back at once when another is at it. Raises StateError when it waited in vain.
 
-    Cost: a few queries and one write per 2,000 shoppers with news, then one pass over all profiles in memory that
-    writes only changed scores. It grows with the shoppers: on SQLite and one core 100,000 shoppers with ten events
-    each took 21 s for everybody and 0.7 s for one shopper's news, so a million take about 3.5 minutes and 7 s.
+    Cost: docs/profiles.md and `make bench-profiles`. Memory does not grow with the events, which are put aside on the
+    disk, 37 bytes each, and by some 150 bytes with each shopper.
     """
     started = time.perf_counter()
     if not _claim(wait):
@@ -66,27 +63,30 @@ def refresh_profiles(everybody: bool = False, *, now: datetime | None = None, wa
 
 def _refresh(everybody: bool, now: datetime | None) -> int:
     progress = ProfileRefresh.objects.get(pk=1)
-    within = queries.windows(now)
+    within = news.windows(now)
     # Read before the work: what comes in meanwhile is read again next time.
     seen = {
         "last_event_id": Event.objects.aggregate(n=Max("pk"))["n"] or 0,
         "last_shopper_id": Shopper.objects.aggregate(n=Max("pk"))["n"] or 0,
         "n_shoppers": Shopper.objects.count(),
+        "n_removals": Shop.current().n_removals,
     }
-    everybody = everybody or queries.must_rebuild(progress, within.today)
+    everybody = everybody or news.must_rebuild(progress, within.today)
     unchanged = all(getattr(progress, name) == value for name, value in seen.items())
-    news = queries.published_since(progress).exists() or queries.merged_since(progress).exists()
-    if not everybody and unchanged and not news:
+    if not everybody and unchanged and not news.is_news(progress):
         return 0
-    batches: Iterable[Sequence[int]] = (
-        queries.shopper_batches() if everybody else queries.in_chunks(queries.changed_shoppers(progress))
-    )
-    n_read = 0
-    for batch in batches:
-        _write_aggregates(batch, within)
-        ProfileRefresh.objects.filter(pk=1).update(claimed_at=timezone.now())
-        n_read += len(batch)
-    _write_scores(within)
+    folder = Path(settings.MAILAI_DATA_DIR) / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="profiles-", dir=folder) as made:
+        if not everybody:
+            prices = usual.renew(news.sold_products(progress) if progress.n_removals == seen["n_removals"] else None)
+            changed = news.changed_shoppers(progress) | usual.buyers(prices)
+            everybody = len(changed) > max(FEW, EVERYBODY_SHARE * seen["n_shoppers"])
+        if everybody:
+            parts = gathering.Everybody(within, Path(made)).parts()
+        else:
+            parts = gathering.some(sorted(changed), within, prices)
+        n_read = _renew(parts, within, Path(made), everybody=everybody)
     finished = {"refreshed_at": within.now, **({"full_at": within.now} if everybody else {})}
     ProfileRefresh.objects.filter(pk=1).update(**seen, **finished)
     return n_read
@@ -106,121 +106,72 @@ def _claim(wait: bool) -> bool:
     return False
 
 
-def _write_aggregates(shopper_ids: Sequence[int], within: queries.Windows) -> None:
-    """Upsert the profiles of one batch; their scores stay as they are until the pass over all."""
-    lines = queries.order_lines(shopper_ids)
-    figures = orders.order_figures(
-        orders.orders_of(lines.assign(amount=lines["amount"].fillna(0.0))),
-        since_90d=within.since_90d.timestamp(),
-        since_365d=within.since_365d.timestamp(),
-    ).to_dict("index")
-    favourites = _favourites(lines)
-    events = {row["shopper_id"]: row for row in queries.event_figures(shopper_ids, within)}
-    profiles = [
-        Profile(
-            shopper_id=pk,
-            updated_at=within.now,
-            **_order_columns(figures.get(pk), events.get(pk)),
-            **_event_columns(events.get(pk)),
-            **_category_columns(favourites.get(pk, [])),
-        )
-        for pk in shopper_ids
-    ]
-    with transaction.atomic():
-        # A shopper who was erased meanwhile gets no profile.
-        alive = set(Shopper.objects.filter(pk__in=shopper_ids).values_list("pk", flat=True))
-        Profile.objects.bulk_create(
-            [profile for profile in profiles if profile.shopper_id in alive],
-            update_conflicts=True, unique_fields=["shopper"], update_fields=AGGREGATES,
-        )  # fmt: skip
+def _beat() -> None:
+    """Give a sign of life."""
+    ProfileRefresh.objects.filter(pk=1).update(claimed_at=timezone.now())
 
 
-def _order_columns(figures: dict[Any, Any] | None, events: Mapping[str, Any] | None) -> dict[str, Any]:
-    refunded, refunded_365d = ((events or {}).get(name) or 0 for name in ("refunded", "refunded_365d"))
-    if figures is None:
-        return {"monetary": _money(-float(refunded)), "monetary_365d": _money(-float(refunded_365d))}
-    gap = figures["gap_days"]
-    return {
-        "first_order_at": datetime.fromtimestamp(figures["first_at"], UTC),
-        "last_order_at": datetime.fromtimestamp(figures["last_at"], UTC),
-        "n_orders": figures["n_orders"],
-        "n_orders_90d": figures["n_orders_90d"],
-        "n_orders_365d": figures["n_orders_365d"],
-        "monetary": _money(figures["spent"] - float(refunded)),
-        "monetary_365d": _money(figures["spent_365d"] - float(refunded_365d)),
-        "average_basket": _money(figures["basket"]),
-        "order_gap_days": None if np.isnan(gap) else float(gap),
-    }
+def _renew(parts: Iterable[Any], within: news.Windows, folder: Path, *, everybody: bool) -> int:
+    """Make the figures of all parts, then the scores of the whole shop, then write what changed.
+
+    The figures wait on the disk for their scores, so that each row is written once.
+    """
+    files, small = [], []
+    for number, (people, found) in enumerate(parts):
+        made = people.select("shopper", pl.col("pk").alias("shopper_id"))
+        made = made.join(figures.figures(found, within.numbers), on="shopper", maintain_order="left").drop("shopper")
+        small.append(made.select("shopper_id", *SCORED_FROM))
+        files.append(folder / f"figures-{number}")
+        made.write_ipc(files[-1])
+        _beat()
+    own = pl.concat(small) if small else pl.DataFrame(schema=dict.fromkeys(("shopper_id", *SCORED_FROM), pl.Int64))
+    others = None if everybody else writing.stored_scores(own["shopper_id"].to_list())
+    all_of_them = [own] if others is None else [own, others.select(own.columns)]
+    scores = _scores(pl.concat(all_of_them, how="vertical_relaxed"), within)
+    at = news.microseconds(within.now)
+    for start, made in _read_again(files):
+        scored = pl.concat([made, scores[start : start + len(made)].drop("shopper_id")], how="horizontal")
+        writing.write_profiles(scored, at=at)
+        _beat()
+    if others is not None:
+        new = scores[len(own) :]
+        changed = [~new[name].eq_missing(others[name]) for name in writing.SCORED]
+        writing.write_scores(new.filter(functools.reduce(operator.or_, changed)), at=at)
+    return len(own)
 
 
-def _event_columns(events: Mapping[str, Any] | None) -> dict[str, Any]:
-    if events is None:
-        return {}
-    return {
-        "n_products": events["products"],
-        "last_event_at": events["last_event"],
-        "n_opens_90d": events["opens_90d"],
-        "n_clicks_90d": events["clicks_90d"],
-        "last_open_at": events["last_open"],
-        "last_click_at": events["last_click"],
-    }
+def _read_again(files: Iterable[Path]) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Yield what was put aside, with the number of its first row."""
+    start = 0
+    for file in files:
+        made = pl.read_ipc(file)
+        file.unlink()
+        yield start, made
+        start += len(made)
 
 
-def _favourites(lines: pd.DataFrame) -> dict[int, list[dict[str, Any]]]:
-    """Return each shopper's favourite categories; where a line has no money its quantity counts."""
-    import pandas as pd
-
-    named = lines[lines["category"] != ""]
-    best = affinity.favourite_categories(
-        pd.DataFrame(
-            {
-                "shopper": named["shopper"],
-                "category": named["category"],
-                "days": named["at"] / orders.DAY,
-                "spent": named["amount"].fillna(named["quantity"]),
-            }
-        )
-    )
-    found: dict[int, list[dict[str, Any]]] = {}
-    for shopper, category, share in best.itertuples(index=False):
-        found.setdefault(shopper, []).append({"category": category, "share": share})
-    return found
-
-
-def _category_columns(favourites: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"favourite_category": favourites[0]["category"] if favourites else "", "categories": favourites}
-
-
-def _money(amount: float) -> Decimal:
-    return Decimal(repr(float(amount))).quantize(CENT)
-
-
-def _write_scores(within: queries.Windows) -> None:
-    """Score the whole shop and write the rows whose scores or stage changed, grouped by their new values."""
-    frame = queries.scoring_frame()
-    if frame.empty:
-        return
-    new = _scores(frame, within)
-    old = frame[[*SCORES, "stage"]].astype(dict.fromkeys(SCORES, float)).fillna(0)
-    changed = (new != old).any(axis=1)
-    values: Any
-    for values, rows in new[changed].assign(pk=frame["shopper_id"]).groupby([*SCORES, "stage"]):
-        *scores, stage = values
-        columns = {name: int(score) or None for name, score in zip(SCORES, scores, strict=True)}
-        for chunk in queries.in_chunks(rows["pk"].tolist()):
-            Profile.objects.filter(pk__in=chunk).update(stage=stage, **columns)
-
-
-def _scores(frame: pd.DataFrame, within: queries.Windows) -> pd.DataFrame:
-    """Return the scores (0 where there is no order) and the stage of every row."""
-    import pandas as pd
-
-    bought = frame["n_orders"].to_numpy() > 0
+def _scores(rows: pl.DataFrame, within: news.Windows) -> pl.DataFrame:
+    """Return shopper_id and SCORED of the whole shop; scores are null where there is no order, or no price."""
+    bought = (rows["n_orders"] > 0).to_numpy()
     # Days up to the end of the shop's today: the stage is the same all day.
-    days = ((within.today + timedelta(days=1)) - frame["last_order_at"]).dt.total_seconds().to_numpy() / orders.DAY
-    limits = lifecycle.thresholds(frame["order_gap_days"].to_numpy(dtype=float))
-    new = pd.DataFrame(0.0, index=frame.index, columns=SCORES)
-    new.loc[bought, "recency_score"] = rfm.quintile_scores(days[bought], high_is_good=False)
-    new.loc[bought, "frequency_score"] = rfm.quintile_scores(frame["n_orders"].to_numpy()[bought])
-    new.loc[bought, "monetary_score"] = rfm.quintile_scores(frame["monetary"].to_numpy(dtype=float)[bought])
-    return new.assign(stage=lifecycle.stages(frame["n_orders"].to_numpy(), days, limits))
+    end = news.microseconds(within.today + timedelta(days=1))
+    days = ((end - rows["last_order_at"]).cast(pl.Float64) / deeds.DAY).fill_null(np.nan).to_numpy()
+    gaps = rows["order_gap_days"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    priced = rows["price_median"].is_not_null().to_numpy()
+    prices = rows["price_median"].fill_null(0).to_numpy()
+    scored = {
+        "recency_score": (bought, rfm.quintile_scores(days[bought], high_is_good=False)),
+        "frequency_score": (bought, rfm.quintile_scores(rows["n_orders"].to_numpy()[bought])),
+        "monetary_score": (bought, rfm.quintile_scores(rows["monetary"].to_numpy()[bought])),
+        "price_band": (priced, rfm.quintile_scores(prices[priced])),
+    }
+    columns = {name: _placed(*pair) for name, pair in scored.items()}
+    stages = lifecycle.stages(rows["n_orders"].to_numpy(), days, lifecycle.thresholds(gaps))
+    return rows.select("shopper_id").with_columns(**columns, stage=pl.Series(stages.tolist(), dtype=pl.String))
+
+
+def _placed(where: np.ndarray, values: np.ndarray) -> pl.Series:
+    """Return a column with values where they belong, null elsewhere."""
+    whole = np.zeros(len(where), dtype=np.int64)
+    whole[where] = values
+    return pl.Series(whole).set(pl.Series(~where), None)

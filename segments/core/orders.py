@@ -1,65 +1,69 @@
 """From lines of orders to one row of figures per shopper."""
 
-from __future__ import annotations
+import polars as pl
 
-from typing import TYPE_CHECKING
+from segments.core import deeds
 
-import numpy as np
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-DAY = 86_400.0
 # Below this many orders a shopper has no rhythm yet.
 RHYTHM_ORDERS = 3
+GAP_DECIMALS = 4
 
 
-def orders_of(lines: pd.DataFrame) -> pd.DataFrame:
-    """Put lines together to orders.
+def orders_of(lines: pl.DataFrame, zone: str) -> pl.DataFrame:
+    """Put lines together to orders: those with the same reference, and those without one of the same day.
 
     Parameters
     ----------
-    lines : frame with the columns shopper (int), order (str, unique within a shopper), at (float, seconds since 1970)
-        and amount (float, the shop's currency)
+    lines : purchases (segments.core.deeds)
+    zone : name of the time zone whose days count
 
     Returns
     -------
-    frame with the columns shopper, order, at (the earliest line), amount; by shopper, oldest first
+    frame with the columns shopper, at (the earliest line), cents (lines without an amount count nothing); by shopper,
+    oldest first
     """
-    grouped = lines.groupby(["shopper", "order"], as_index=False).agg(at=("at", "min"), amount=("amount", "sum"))
-    return grouped.sort_values(["shopper", "at", "order"]).reset_index(drop=True)
+    keyed, loose = lines.filter(pl.col("ref") != 0), lines.filter(pl.col("ref") == 0)
+    day = deeds.local(pl.col("at"), zone).floordiv(deeds.DAY).alias("ref")
+    # A day and a hash may be the same number: they are grouped apart.
+    made = [
+        part.group_by("shopper", "ref").agg(pl.col("at").min(), pl.col("cents").sum())
+        for part in (keyed, loose.with_columns(day))
+    ]
+    return pl.concat(made).select("shopper", "at", "cents").sort("shopper", "at")
 
 
-def order_figures(orders: pd.DataFrame, *, since_90d: float, since_365d: float) -> pd.DataFrame:
+def order_figures(orders: pl.DataFrame, *, since_30d: int, since_90d: int, since_365d: int) -> pl.DataFrame:
     """Count and sum each shopper's orders.
 
     Parameters
     ----------
     orders : frame as of `orders_of`
-    since_90d, since_365d : seconds since 1970 at which the windows begin; an order at that second is inside
+    since_30d, since_90d, since_365d : microseconds since 1970 at which the windows begin; an order at that very moment
+        is inside
 
     Returns
     -------
-    frame indexed by shopper: n_orders, n_orders_90d, n_orders_365d (int); first_at, last_at (seconds since 1970);
-    spent, spent_365d (currency, refunds not yet taken off); basket (currency, mean of an order); gap_days (median days
-    between two orders, NaN below three orders)
+    frame: shopper, n_orders, n_orders_30d, n_orders_90d, n_orders_365d; first_order_at, last_order_at (microseconds);
+    spent, spent_365d (cents, refunds not yet taken off); basket (cents, mean of an order, half a cent goes up);
+    order_gap_days (median days between two orders, to four decimals, null below three orders)
     """
-    recent = orders.assign(
-        in_90d=orders["at"] >= since_90d,
-        in_365d=orders["at"] >= since_365d,
-        recent_amount=np.where(orders["at"] >= since_365d, orders["amount"], 0.0),
-        gap=orders.groupby("shopper")["at"].diff() / DAY,
+    same = pl.col("shopper") == pl.col("shopper").shift()
+    gaps = orders.with_columns(pl.when(same).then(pl.col("at").diff()).alias("gap"))
+    inside = {name: pl.col("at") >= since for name, since in [("30d", since_30d), ("90d", since_90d)]}
+    year = pl.col("at") >= since_365d
+    figures = gaps.group_by("shopper").agg(
+        pl.len().cast(pl.Int64).alias("n_orders"),
+        *(flag.sum().cast(pl.Int64).alias(f"n_orders_{name}") for name, flag in inside.items()),
+        year.sum().cast(pl.Int64).alias("n_orders_365d"),
+        pl.col("at").min().alias("first_order_at"),
+        pl.col("at").max().alias("last_order_at"),
+        pl.col("cents").sum().alias("spent"),
+        pl.col("cents").filter(year).sum().alias("spent_365d"),
+        pl.col("gap").median().alias("gap"),
     )
-    figures = recent.groupby("shopper").agg(
-        n_orders=("at", "size"),
-        n_orders_90d=("in_90d", "sum"),
-        n_orders_365d=("in_365d", "sum"),
-        first_at=("at", "min"),
-        last_at=("at", "max"),
-        spent=("amount", "sum"),
-        spent_365d=("recent_amount", "sum"),
-        basket=("amount", "mean"),
-        gap_days=("gap", "median"),
-    )
-    figures.loc[figures["n_orders"] < RHYTHM_ORDERS, "gap_days"] = np.nan
-    return figures
+    n = pl.col("n_orders")
+    gap_days = (pl.col("gap") / deeds.DAY).round(GAP_DECIMALS)
+    return figures.with_columns(
+        (2 * pl.col("spent") + n).floordiv(2 * n).alias("basket"),
+        pl.when(n >= RHYTHM_ORDERS).then(gap_days).alias("order_gap_days"),
+    ).drop("gap")

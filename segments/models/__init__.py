@@ -2,7 +2,7 @@
 
 from segments.models.clusters import Cluster, Clustering
 from segments.models.predictions import Prediction, PredictionRun, PredictionTrack
-from segments.models.profiles import Profile, ProfileRefresh
+from segments.models.profiles import Profile, ProfileRefresh, UsualPrice
 from segments.models.sampling import Sample
 from segments.models.segments import Segment, SegmentSize, ShopperList, ShopperListMember
 
@@ -19,4 +19,5 @@ __all__ = [
     "SegmentSize",
     "ShopperList",
     "ShopperListMember",
+    "UsualPrice",
 ]

@@ -4,11 +4,15 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from behaviour.models import Shopper
+from behaviour.models import Product, Shopper
 
 
 class Profile(models.Model):
-    """One wide row per shopper, rebuilt by set-based SQL from her events. Days and counts are as of `updated_at`."""
+    """One wide row per shopper, made from her events and mails (segments.profiles).
+
+    Windows begin at the midnight of the shop's day on which profiles were last read (ProfileRefresh.refreshed_at); a
+    row is written only when something in it changed, at `updated_at`.
+    """
 
     class Stage(models.TextChoices):
         """Where a shopper stands in her life with the shop (segments.core.lifecycle)."""
@@ -52,19 +56,21 @@ class Profile(models.Model):
     # [{"brand": name, "share": 0..1}], as categories; the product's attribute "brand".
     favourite_brand = models.CharField(max_length=120, blank=True)
     brands = models.JSONField(default=list, blank=True)
-    # 1 (cheapest fifth of the shop's sold lines) to 5: the median of what she paid for a piece; null without a price.
+    # 1 (the cheapest) to 5 (the dearest) by quintiles of the buyers' median prices; null without a price.
     price_band = models.PositiveSmallIntegerField(null=True, blank=True)
-    # The 10th and 90th percentile of what she paid for a piece.
+    # The 10th, 50th and 90th percentile of what she paid for a piece, every piece counting once.
     price_low = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
+    price_median = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
     price_high = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
-    # 0..1: of the pieces with a price, how many were bought at least 5 % below the product's usual (median) price.
+    # 0..1: of the pieces with a price, how many were bought at least 5 % below the product's usual price (UsualPrice).
     discount_share = models.FloatField(null=True, blank=True)
     # Hour (0..23) and weekday (0 = Monday), in her own time zone where known, at which she most visits, buys and opens
     # (people's opens only); null below five such moments.
     best_hour = models.PositiveSmallIntegerField(null=True, blank=True)
     best_weekday = models.PositiveSmallIntegerField(null=True, blank=True)
-    # 168 counts, Monday 0:00 first, smoothed and rounded; empty where there is none.
-    hours = models.JSONField(default=list, blank=True)
+    # 168 digits, Monday 0:00 first: how much she is there, smoothed, in ninths of her fullest hour; empty as above. A
+    # list of numbers would take two thousand bytes a shopper on PostgreSQL.
+    hours = models.CharField(max_length=168, blank=True)
     n_received_30d = models.PositiveIntegerField(default=0)
     n_received_90d = models.PositiveIntegerField(default=0)
     # 0..100, null where she got no mail in a year; time-decayed share of mails with a human open or click.
@@ -90,6 +96,8 @@ class ProfileRefresh(models.Model):
     last_shopper_id = models.BigIntegerField(default=0)
     # Fewer than this: shoppers were removed, and with them their place in the quintiles.
     n_shoppers = models.BigIntegerField(default=0)
+    # Shop.n_removals then: what was removed took its part of the usual prices along.
+    n_removals = models.BigIntegerField(default=0)
     # Renewed with every batch by the one process that refreshes; null while nobody does.
     claimed_at = models.DateTimeField(null=True, blank=True)
     refreshed_at = models.DateTimeField(null=True, blank=True)
@@ -97,3 +105,13 @@ class ProfileRefresh(models.Model):
 
     def __str__(self) -> str:
         return str(self.last_event_id)
+
+
+class UsualPrice(models.Model):
+    """What a piece of a product usually costs: the lower median over all lines that were ever sold."""
+
+    product = models.OneToOneField(Product, on_delete=models.CASCADE, primary_key=True, related_name="usual_price")
+    price = models.DecimalField(max_digits=12, decimal_places=2)
+
+    def __str__(self) -> str:
+        return f"{self.product_id} {self.price}"

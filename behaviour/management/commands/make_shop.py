@@ -16,9 +16,10 @@ class Command(JsonCommand):
         parser.add_argument("--shoppers", type=int, required=True)
         parser.add_argument("--products", type=int, required=True)
         parser.add_argument("--events", type=int, required=True)
+        parser.add_argument("--opens", type=int, default=0, help="opened mails, beside the events")
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--add", action="store_true", help="also beside real shoppers")
 
     def run(self, **options: Any) -> dict[str, Any]:
-        wanted = {name: options[name] for name in ("shoppers", "products", "events", "seed", "add")}
+        wanted = {name: options[name] for name in ("shoppers", "products", "events", "opens", "seed", "add")}
         return asdict(synthetic.make_shop(**wanted))

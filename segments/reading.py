@@ -1,0 +1,212 @@
+"""Reads what profiles are made from: many rows at once, as packed numbers, without an object a row.
+
+PostgreSQL sends rows of one width (COPY in its binary form), which are read where they lie. SQLite puts many rows
+together to one text, which polars reads; both are some ten times as fast as a cursor of tuples.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+from django.db import connection
+from django.db.models import Case, Max, Q, QuerySet, When
+from django.db.models.fields.json import KT
+
+from behaviour.models import Event, Product, Shopper
+from segments import mails
+from segments.core import deeds
+
+# Rows that are turned at once.
+BLOCK = 250_000
+# SQLite holds a text of so many rows.
+TEXT_ROWS = 100_000
+IDS = 5000
+# PostgreSQL counts from the year 2000.
+YEAR_2000 = 946_684_800 * deeds.SECOND
+HEADER = 19
+UNIT, LINE = "char(31)", "char(10)"
+VISIBLE = "(e.upload_id IS NULL OR e.upload_id NOT IN (SELECT id FROM behaviour_upload WHERE hidden))"
+KIND = "CASE e.kind " + " ".join(f"WHEN '{kind}' THEN {code}" for kind, code in deeds.CODES.items()) + " ELSE 0 END"
+EVENT_FIELDS = ("shopper", "kind", "product", "at", "quantity", "cents", "ref")
+MAIL_FIELDS = ("shopper", "at", "answered")
+WIDTHS = {"kind": ">i2", "quantity": ">i4"}
+ROW = np.dtype([(name, deeds.PACKED[name] if name != "shopper" else "<i8") for name in EVENT_FIELDS])
+MAIL_ROW = np.dtype([(name, "<i8") for name in MAIL_FIELDS])
+POSTGRES_EVENT = f"""
+SELECT e.shopper_id, ({KIND})::int2, coalesce(e.product_id, 0), e.at, e.quantity,
+       coalesce((e.amount * 100)::int8, '{deeds.MISSING}'::int8),
+       CASE WHEN e.kind = 'purchase' AND e.order_ref <> '' THEN hashtextextended(e.order_ref, 0) ELSE 0 END
+FROM behaviour_event e WHERE {VISIBLE}"""  # noqa: S608 names and numbers of our own
+SQLITE_EVENT = f"""
+SELECT group_concat(line, {LINE}) FROM (SELECT e.shopper_id || {UNIT} || {KIND} || {UNIT} || coalesce(e.product_id, 0)
+    || {UNIT} || e.at || {UNIT} || e.quantity || {UNIT}
+    || coalesce(cast(round(e.amount * 100) AS integer), '{deeds.MISSING}') || {UNIT}
+    || CASE WHEN e.kind = 'purchase' THEN replace(e.order_ref, {LINE}, ' ') ELSE '' END AS line
+FROM behaviour_event e WHERE {VISIBLE}"""  # noqa: S608 as above
+
+
+def postgres() -> bool:
+    """Say which of the two databases this is."""
+    return bool(connection.vendor == "postgresql")
+
+
+def events(shopper_ids: Sequence[int] | None = None, *, only: str = "", values: Sequence[int] = ()) -> Iterator[Any]:
+    """Yield blocks of visible events as packed rows (ROW): of all shoppers, or of these.
+
+    ``only`` is a further condition on the event ``e``; ``{many}`` in it stands for ``values``.
+    """
+    more = f" AND ({only})" if only else ""
+    if postgres():
+        ids = {} if shopper_ids is None else {"ids": list(shopper_ids)}
+        more += "" if shopper_ids is None else " AND e.shopper_id = ANY(%(ids)s)"
+        more = more.replace("{many}", "(SELECT unnest(%(many)s::bigint[]))")
+        yield from _copied(POSTGRES_EVENT + more, ids | ({"many": list(values)} if values else {}), EVENT_FIELDS)
+        return
+    # {many} stands before the ids.
+    first = [json.dumps(list(values))] if values else []
+    more = more.replace("{many}", "(SELECT value FROM json_each(%s))")
+    if shopper_ids is None and values:
+        yield from _texts(SQLITE_EVENT + more + ")", first, EVENT_FIELDS)
+    elif shopper_ids is None:
+        last = Event.everything.aggregate(n=Max("pk"))["n"] or 0
+        for start in range(0, last, TEXT_ROWS):
+            wanted = " AND e.id > %s AND e.id <= %s)"
+            yield from _texts(SQLITE_EVENT + more + wanted, [start, start + TEXT_ROWS], EVENT_FIELDS)
+    for start in range(0, len(shopper_ids or ()), IDS):
+        part = [*first, json.dumps(list((shopper_ids or ())[start : start + IDS]))]
+        wanted = " AND e.shopper_id IN (SELECT value FROM json_each(%s)))"
+        yield from _texts(SQLITE_EVENT + more + wanted, part, EVENT_FIELDS)
+
+
+def sent_mails(since: datetime, shopper_ids: Sequence[int] | None = None) -> Iterator[Any]:
+    """Yield blocks of the mails that left since then as packed rows (MAIL_ROW), of all shoppers or of these."""
+    found = mails.sent()
+    if found is None:
+        return
+    answered = Case(When(Q(opened_at=None, clicked_at=None), then=0), default=1)
+    rows = found.filter(at__gte=since).order_by().annotate(answered=answered)
+    rows = rows.values_list("shopper_id", "at", "answered")
+    if postgres():
+        sql, given = rows.query.sql_with_params()
+        text = f"SELECT m.shopper_id, m.at, m.answered::int8 FROM ({sql}) m"  # noqa: S608 made by the ORM
+        wanted = "" if shopper_ids is None else " WHERE m.shopper_id = ANY(%s)"
+        yield from _copied(
+            text + wanted, (*given, list(shopper_ids)) if shopper_ids is not None else given, MAIL_FIELDS
+        )
+    elif shopper_ids is None:
+        last = Shopper.everything.aggregate(n=Max("pk"))["n"] or 0
+        for start in range(0, last, IDS):
+            yield from _mails_of_sqlite(rows.filter(shopper_id__gt=start, shopper_id__lte=start + IDS))
+    else:
+        for start in range(0, len(shopper_ids), IDS // 10):
+            yield from _mails_of_sqlite(rows.filter(shopper_id__in=shopper_ids[start : start + IDS // 10]))
+
+
+def _mails_of_sqlite(rows: QuerySet[Any, Any]) -> Iterator[Any]:
+    sql, given = rows.query.sql_with_params()
+    line = f"m.shopper_id || {UNIT} || m.at || {UNIT} || m.answered"
+    yield from _texts(f"SELECT group_concat({line}, {LINE}) FROM ({sql}) m", given, MAIL_FIELDS)  # noqa: S608 as above
+
+
+def _copied(sql: str, params: Any, fields: Sequence[str]) -> Iterator[np.ndarray]:
+    """Yield what a statement finds, as PostgreSQL sends it: each value after its length, all rows of one width."""
+    sent = np.dtype(
+        [("fields", ">i2")]
+        + [pair for name in fields for pair in ((f"{name}_length", ">i4"), (name, WIDTHS.get(name, ">i8")))]
+    )
+    statement = f"COPY ({sql}) TO STDOUT (FORMAT binary)"
+    # Copied at once: a list of a million small pieces keeps the garbage collector busier than the rest.
+    held, skip = bytearray(), HEADER
+    with (
+        connection.cursor() as cursor,
+        connection.wrap_database_errors,
+        _raw(cursor).copy(statement, params or None) as copy,
+    ):
+        for piece in copy:
+            held += piece
+            if len(held) < BLOCK * sent.itemsize:
+                continue
+            n = (len(held) - skip) // sent.itemsize
+            yield _native(np.frombuffer(held, dtype=sent, count=n, offset=skip), fields)
+            held, skip = held[skip + n * sent.itemsize :], 0
+    n = (len(held) - skip) // sent.itemsize
+    if n:
+        yield _native(np.frombuffer(held, dtype=sent, count=n, offset=skip), fields)
+
+
+def _native(rows: np.ndarray, fields: Sequence[str]) -> np.ndarray:
+    made = np.empty(len(rows), dtype=ROW if len(fields) == len(EVENT_FIELDS) else MAIL_ROW)
+    for name in fields:
+        made[name] = rows[name]
+    made["at"] += YEAR_2000
+    return made
+
+
+def _texts(sql: str, params: Sequence[Any], fields: Sequence[str]) -> Iterator[np.ndarray]:
+    """Yield what a statement puts together to one text, a line a row."""
+    with connection.cursor() as cursor:
+        text = cursor.execute(sql, params).fetchone()[0]
+    if not text:
+        return
+    kinds = {name: pl.String if name in ("at", "ref") else pl.Int64 for name in fields}
+    frame = pl.read_csv(
+        text.encode(), separator="\x1f", has_header=False, quote_char=None, schema=kinds, truncate_ragged_lines=True,
+    )  # fmt: skip
+    frame = frame.with_columns(moments_of(pl.col("at")).alias("at"))
+    if "ref" in fields:
+        hashed = pl.col("ref").hash(0).reinterpret(signed=True)
+        frame = frame.with_columns(pl.when(pl.col("ref").fill_null("") == "").then(0).otherwise(hashed).alias("ref"))
+    made = np.empty(len(frame), dtype=ROW if len(fields) == len(EVENT_FIELDS) else MAIL_ROW)
+    for name in fields:
+        made[name] = frame[name].to_numpy()
+    yield made
+
+
+def moments_of(text: pl.Expr) -> pl.Expr:
+    """Read times as SQLite holds them, with a fraction of a second or without, as microseconds since 1970."""
+    whole = text.str.slice(0, 19).str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us").dt.epoch("us")
+    rest = text.str.slice(20).str.pad_end(6, "0").cast(pl.Int64, strict=False).fill_null(0)
+    return whole + rest
+
+
+def table(sql: str, params: Sequence[Any], schema: dict[str, Any]) -> pl.DataFrame:
+    """Return the rows of a small statement as a frame of these columns."""
+    with connection.cursor() as cursor:
+        if not postgres():
+            rows = cursor.execute(sql, params).fetchall()
+            return pl.DataFrame(rows, schema=schema, orient="row", infer_schema_length=None)
+        with connection.wrap_database_errors, _raw(cursor).copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)", params) as copy:
+            data = b"".join(bytes(piece) for piece in copy)
+    if not data:
+        return pl.DataFrame(schema=schema)
+    return pl.read_csv(data, has_header=False, schema=schema)
+
+
+def shoppers(ids: Sequence[int] | None = None) -> pl.DataFrame:
+    """Return pk and zone ("" where it is not known) of the visible shoppers, or of these of them, by pk."""
+    rows = Shopper.objects.order_by().values_list("pk", "timezone")
+    schema = {"pk": pl.Int64, "zone": pl.String}
+    if ids is None:
+        return _table_of(rows, schema).sort("pk")
+    parts = [_table_of(rows.filter(pk__in=ids[start : start + IDS]), schema) for start in range(0, len(ids), IDS)]
+    return pl.concat([pl.DataFrame(schema=schema), *parts]).sort("pk")
+
+
+def products() -> pl.DataFrame:
+    """Return product, category and brand ("" where there is none) of all products."""
+    rows = Product.everything.order_by().annotate(brand=KT("attributes__brand")).values_list("pk", "category", "brand")
+    found = _table_of(rows, {"product": pl.Int64, "category": pl.String, "brand": pl.String})
+    return found.with_columns(pl.col("category").fill_null(""), pl.col("brand").fill_null("").str.slice(0, 120))
+
+
+def _table_of(rows: QuerySet[Any, Any], schema: dict[str, Any]) -> pl.DataFrame:
+    sql, params = rows.query.sql_with_params()
+    return table(sql, params, schema)
+
+
+def _raw(cursor: Any) -> Any:
+    """Return the driver's own cursor: Django's debugging one can't copy with parameters."""
+    return cursor.cursor
