@@ -19,9 +19,10 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from behaviour import bulk
-from behaviour.core.cleaning import Cleaned, Reading
+from behaviour.core.cleaning import Cleaned
 from behaviour.core.columns import PRODUCTS, SHOPPERS
 from behaviour.core.parsing import TableError
+from behaviour.core.typed import Reading
 from behaviour.loading import EventLoader, StaleIdsError
 from behaviour.models import Event, Upload
 from behaviour.people_loading import ShopperLoader

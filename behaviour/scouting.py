@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 
-from behaviour.core.cleaning import Reading
 from behaviour.core.scouting import Scout
+from behaviour.core.typed import Reading
 from behaviour.models import Upload
 from behaviour.tables import open_table, reading_of
 

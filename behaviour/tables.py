@@ -9,11 +9,12 @@ from typing import Any
 from django.conf import settings
 
 from behaviour.core import parsing, reading, reading_blocks, shapes, unfolding
-from behaviour.core.cleaning import Cleaned, Reading, clean_events
+from behaviour.core.cleaning import Cleaned, clean_events
 from behaviour.core.columns import PRODUCTS, SHOPPERS, Match, recognise
 from behaviour.core.masterdata import clean_products, clean_shoppers
 from behaviour.core.parsing import Block, Chunk, Shape
 from behaviour.core.rules import Found
+from behaviour.core.typed import Reading
 from behaviour.models import Shop, Upload
 
 # A block ends after SIZE records, but keeps the lines of an order together up to MOST.

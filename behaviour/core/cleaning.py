@@ -1,37 +1,29 @@
 """Rows of behaviour to events: right ones go on, odd ones are fixed and counted, the rest is refused with a reason."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from behaviour.core import addresses, filling, layouts, people, refunds, values
-from behaviour.core.columns import EVENTS, KNOWN_EVENTS, ONLINE_RETAIL, Match, plain
+from behaviour.core import addresses, filling, people, refunds
+from behaviour.core.columns import ONLINE_RETAIL, Match
 from behaviour.core.examples import examples_of
 from behaviour.core.keys import SEPARATOR, own_keys, timed_keys
 from behaviour.core.parsing import Block, Row
 from behaviour.core.robots import hashed
-from behaviour.core.rules import SOLD, Found, is_no_product, is_on, is_test_shopper
+from behaviour.core.rules import SOLD, is_on, is_test_shopper, no_products
+from behaviour.core.typed import Reading, typed_rows
 
 LONGEST_ID, LONGEST_ORDER, LONGEST_NAME, LONGEST_COUNTRY = 120, 80, 300, 60
 MOST_PIECES, HIGHEST_PRICE, MOST_STARS = 1_000_000, 1e8, 100
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 # What the rule about times lets through when a person switched it off.
 ANY_TIME = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
-# Files without a clock say only what came before what; one day per position, so that order and weekday spread stay.
-NO_CLOCK_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 NEED_PRODUCT = ("view", "favourite", "cart", "uncart", "purchase", "refund", "rating")
 # Codes of a shop's real products begin with a digit: 22423, 85123A. POST, DOT, M, BANK CHARGES, PADS … are bookkeeping.
 RETAIL_PRODUCT = r"^\d"
-RETAIL_COUNTRIES = {
-    "EIRE": "Ireland",
-    "RSA": "South Africa",
-    "USA": "United States",
-    "Unspecified": "",
-    "European Community": "",
-}
 GIVEN = ""
 # Orders, or lines of them, by which nothing was sold.
 ORDER_STATES = ("cancelled", "refunded", "part", "test", "unpaid")
@@ -46,34 +38,6 @@ FIXES = (
     "filled_quantity",
     "filled_country",
 )
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How the cells of this file are to be understood.
-
-    zone : IANA name; times without a zone are read in it.
-    day_first : 3/4/2026 is the third of April.
-    now : aware time; nothing may lie more than a day after it.
-    events : name in the file -> kind, decided by a person.
-    currency : code of the shop's currency; an amount in another one is left out.
-    decimal : "." or ","; whether 1.250 is one or a thousand. "" = ".".
-    rules : rule -> whether it holds, where a person said so (``core.rules``).
-    fill : field -> "mean", "median" or "most_frequent": what an empty cell is taken for.
-    non_products : further product codes or names that are bookkeeping.
-    found : what the whole file told before (``core.scouting``).
-    """
-
-    zone: str
-    now: datetime
-    day_first: bool = True
-    events: Mapping[str, str] = field(default_factory=dict)
-    currency: str = ""
-    decimal: str = ""
-    rules: Mapping[str, bool] = field(default_factory=dict)
-    fill: Mapping[str, str] = field(default_factory=dict)
-    non_products: tuple[str, ...] = ()
-    found: Found = field(default_factory=Found)
 
 
 @dataclass
@@ -105,26 +69,16 @@ class Cleaned:
 Rule = tuple[str, pl.Expr]
 
 
-def text_frame(block: Block, match: Match, fields: Sequence[str]) -> pl.DataFrame:
-    """Return one text column for each field, empty where the file has none; edges are stripped; ``row`` counts."""
-    places = {**match.columns, **match.helpers}
-    layout = layouts.BY_NAME.get(match.layout)
-    names = [*fields, *(name for name in (layout.helpers if layout else ()) if name not in fields)]
-    there = {name: pl.col(f"c{places[name]}") for name in names if name in places}
-    cells = [there.get(name, pl.lit("")).alias(name) for name in names]
-    frame = block.frame.select(pl.int_range(pl.len(), dtype=pl.Int64).alias("row"), *cells)
-    stripped = frame.with_columns(pl.col(name).str.strip_chars() for name in there)
-    spaces = [frame[name] != stripped[name] for name in there]
-    stripped = stripped.with_columns(spaces=pl.any_horizontal(spaces) if spaces else pl.lit(value=False))
-    return layout.cells(stripped) if layout else stripped
-
-
 def judge(frame: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
     """Add ``reason``: the code of the first rule that holds, "" where none does."""
+    broken = frame.select(condition.fill_null(value=True).alias(str(at)) for at, (_code, condition) in enumerate(rules))
+    # Most rows are right: their reason is not worked out.
+    bad = broken.select(pl.any_horizontal(pl.all())).to_series()
     reason = pl.lit(GIVEN)
-    for code, condition in reversed(rules):
-        reason = pl.when(condition.fill_null(value=True)).then(pl.lit(code)).otherwise(reason)
-    return frame.with_columns(reason=reason)
+    for at, (code, _condition) in reversed(list(enumerate(rules))):
+        reason = pl.when(pl.col(str(at))).then(pl.lit(code)).otherwise(reason)
+    reasons = broken.filter(bad).select(reason.alias("reason"))["reason"]
+    return frame.with_columns(reason=pl.repeat(GIVEN, len(frame), eager=True).scatter(bad.arg_true(), reasons))
 
 
 def part(frame: pl.DataFrame, block: Block) -> tuple[pl.DataFrame, list[tuple[Row, str]]]:
@@ -150,12 +104,13 @@ def clean_events(block: Block, match: Match, reading: Reading) -> Cleaned:
     a rating the stars times 100), order_id, country, name, price, message_id (text) and key (hexadecimal).
     """
     retail = match.layout == ONLINE_RETAIL
-    frame = _typed(people.named(_addressed(text_frame(block, match, _fields()), reading)), match, reading)
+    frame = typed_rows(block, match, reading)
+    frame = frame.with_columns(no_product=no_products(frame, reading.non_products))
     rules = _retail_rules() if retail else [rule for rule in _rules(match, reading) if is_on(rule[0], reading.rules)]
     frame, refused = part(judge(frame, [*rules, *_time_rules(match, reading)]), block)
     frame = _with_keys(_within_limits(frame), retail=retail)
-    once = frame.unique("key", keep="first", maintain_order=True)
-    repeated = len(frame) - len(once)
+    repeated = len(frame) - frame["key"].n_unique()
+    once = frame.unique("key", keep="first", maintain_order=True) if repeated else frame
     if retail:
         return Cleaned(once, refused, block, repeated, 0, _retail_findings(frame, once))
     once = _filled(once, reading)
@@ -167,16 +122,6 @@ def clean_events(block: Block, match: Match, reading: Reading) -> Cleaned:
         findings["no_clock"] = len(once)
     examples = examples_of(once, block, match)
     return Cleaned(once, refused, block, repeated, fixed, findings, about, examples, foreseen)
-
-
-def typed_rows(block: Block, match: Match, reading: Reading) -> pl.DataFrame:
-    """Return rows of behaviour as texts and typed columns (null = unreadable), before anything is judged."""
-    return _typed(people.named(_addressed(text_frame(block, match, _fields()), reading)), match, reading)
-
-
-def _addressed(frame: pl.DataFrame, reading: Reading) -> pl.DataFrame:
-    """Correct typing errors in addresses where a person allowed it."""
-    return addresses.mend(frame, allowed=is_on("email_typo_fixed", reading.rules))
 
 
 def _within_limits(frame: pl.DataFrame) -> pl.DataFrame:
@@ -216,68 +161,6 @@ def _far(name: str, place: int, reading: Reading) -> pl.Expr:
     return (pl.col("kind").is_in(SOLD) & (pl.col(name) > limit)).fill_null(value=False)
 
 
-def _fields() -> list[str]:
-    return [
-        "user_id", "item_id", "event", "timestamp", "order_id", "quantity", "price", "country", "rating", "position",
-        "message_id", "dedupe_key", "name", "currency", "visitor_id", "email", "first_name", "last_name", "phone",
-        "consent", "order_state",
-    ]  # fmt: skip
-
-
-def _typed(frame: pl.DataFrame, match: Match, reading: Reading) -> pl.DataFrame:
-    """Add typed columns beside the texts; null = unreadable."""
-    decimal_id = r"^(\d+)\.0$"
-    frame = frame.with_columns(
-        id_decimal=pl.col("user_id").str.contains(decimal_id) | pl.col("order_id").str.contains(decimal_id),
-        number_tidied=values.odd_number("quantity") | values.odd_number("price") | values.odd_number("rating"),
-        date_format=values.odd_moment("timestamp") & (pl.col("timestamp") != ""),
-    ).with_columns(
-        # An address in two spellings is one shopper.
-        pl.when(values.is_address("user_id"))
-        .then(pl.col("user_id").str.to_lowercase())
-        .otherwise(pl.col("user_id").str.replace(decimal_id, "$1")),
-        pl.col("order_id").str.replace(decimal_id, "$1"),
-        at=_at(frame, match, reading),
-        pieces=pl.when(pl.col("quantity") == "").then(1.0).otherwise(values.number(frame["quantity"], reading.decimal)),
-        each=values.number(frame["price"], reading.decimal),
-        stars=values.number(frame["rating"], reading.decimal),
-        other_currency=values.other_currency("currency", reading.currency) & (pl.col("price") != ""),
-        kind=_kind(match, reading),
-    )
-    if match.layout == ONLINE_RETAIL:
-        cancelled = pl.col("order_id").str.starts_with("C")
-        frame = frame.with_columns(
-            pl.when(cancelled).then(pl.lit("refund")).otherwise(pl.lit("purchase")).alias("kind"),
-            pl.col("country").replace(RETAIL_COUNTRIES),
-            became_refund=pl.lit(value=False),
-        )
-    else:
-        turned = (pl.col("kind") == "purchase") & (pl.col("pieces") < 0)
-        frame = frame.with_columns(
-            became_refund=turned.fill_null(value=False),
-            kind=pl.when(turned).then(pl.lit("refund")).otherwise(pl.col("kind")),
-        )
-    signed = pl.when(pl.col("kind") == "refund").then(pl.col("pieces").abs()).otherwise(pl.col("pieces"))
-    return frame.with_columns(pieces=signed)
-
-
-def _at(frame: pl.DataFrame, match: Match, reading: Reading) -> pl.Series:
-    if "timestamp" in match.columns:
-        return values.moment(frame["timestamp"], zone=reading.zone, day_first=reading.day_first)
-    place = pl.col("position")
-    days = pl.when(place.is_between(0, 3650) & (place == place.floor())).then(place).cast(pl.Int64)
-    at = pl.lit(NO_CLOCK_EPOCH).cast(pl.Datetime("us", "UTC")) + pl.duration(days=days)
-    return values.number(frame["position"]).to_frame("position").select(at).to_series()
-
-
-def _kind(match: Match, reading: Reading) -> pl.Expr:
-    if match.kind != EVENTS:
-        return pl.lit("purchase")
-    names = {**KNOWN_EVENTS, **{plain(name): kind for name, kind in reading.events.items()}}
-    tidy = pl.col("event").str.to_lowercase().str.replace_all(r"[\s_\-./]+", "")
-    return tidy.replace_strict(names, default=None, return_dtype=pl.String)
-
-
 def _id_rules() -> list[Rule]:
     return [
         ("no_shopper", pl.col("user_id") == ""),
@@ -303,7 +186,7 @@ def _rules(match: Match, reading: Reading) -> list[Rule]:
             "no_product",
             pl.col("kind").is_in(NEED_PRODUCT) & (pl.col("item_id") == "") & pl.lit("item_id" in match.columns),
         ),
-        ("not_a_product", pl.col("kind").is_in(NEED_PRODUCT) & is_no_product(reading.non_products)),
+        ("not_a_product", pl.col("kind").is_in(NEED_PRODUCT) & pl.col("no_product")),
         ("quantity_unreadable", pl.col("pieces").is_null() | (pl.col("pieces") != pl.col("pieces").round())),
         ("quantity_out_of_range", ~pl.col("pieces").is_between(1, MOST_PIECES)),
         ("price_unreadable", (pl.col("price") != "") & pl.col("each").is_null()),

@@ -9,15 +9,14 @@ from behaviour.core.cleaning import (
     LONGEST_ID,
     LONGEST_NAME,
     Cleaned,
-    Reading,
     count_fixes,
     judge,
     part,
-    text_frame,
 )
 from behaviour.core.columns import FIELDS, PRODUCTS, SHOPPERS, Match
 from behaviour.core.parsing import Block
 from behaviour.core.rules import is_on, is_test_shopper
+from behaviour.core.typed import Reading, text_frame
 
 LONGEST_CATEGORY, LONGEST_ADDRESS, LONGEST_PERSON = 200, 500, 150
 HIGHEST_STOCK = 2_000_000_000

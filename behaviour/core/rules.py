@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import polars as pl
 
+from behaviour.core import values
+
 EVENTS, ORDERS, PRODUCTS, SHOPPERS = "events", "orders", "products", "shoppers"
 BEHAVIOUR = (EVENTS, ORDERS)
 PEOPLE = (EVENTS, ORDERS, SHOPPERS)
@@ -119,9 +121,15 @@ def is_test_shopper() -> pl.Expr:
     )
 
 
-def is_no_product(listed: Sequence[str]) -> pl.Expr:
+def no_products(frame: pl.DataFrame, listed: Sequence[str]) -> pl.Series:
     """Say of rows whether they are about postage, fees and the like; ``listed`` are further codes or names."""
-    tidy = pl.col("item_id").str.to_uppercase().str.replace_all(r"[\s_\-]+", "")
     own = [one.strip().lower() for one in listed if one.strip()]
-    named = pl.any_horizontal(pl.col(name).str.to_lowercase().is_in(own) for name in ("item_id", "name"))
-    return tidy.is_in(NON_PRODUCTS) | pl.col("name").str.contains(NON_PRODUCT_NAMES) | named
+
+    def code(item: pl.Expr) -> pl.Expr:
+        tidy = item.str.to_uppercase().str.replace_all(r"[\s_\-]+", "")
+        return tidy.is_in(NON_PRODUCTS) | item.str.to_lowercase().is_in(own)
+
+    def called(name: pl.Expr) -> pl.Expr:
+        return name.str.contains(NON_PRODUCT_NAMES) | name.str.to_lowercase().is_in(own)
+
+    return values.once_each(frame["item_id"], code) | values.once_each(frame["name"], called)

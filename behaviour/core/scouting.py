@@ -8,11 +8,12 @@ from dataclasses import replace
 import polars as pl
 
 from behaviour.core import filling
-from behaviour.core.cleaning import HIGHEST_PRICE, MOST_PIECES, Reading, typed_rows
+from behaviour.core.cleaning import HIGHEST_PRICE, MOST_PIECES
 from behaviour.core.columns import EVENTS, ONLINE_RETAIL, ORDERS, Match
 from behaviour.core.parsing import Block
 from behaviour.core.robots import RobotWatch
 from behaviour.core.rules import SOLD, Found, is_on
+from behaviour.core.typed import Reading, typed_rows
 
 # Rows of which prices, quantities and countries are looked at.
 SAMPLE = 200_000

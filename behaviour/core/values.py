@@ -28,6 +28,15 @@ YES = _words("1 true t yes y given granted subscribed optin active on ja oui 是
 NO = _words("0 false f no n withdrawn denied unsubscribed optout inactive off nein non 否 不同意 未订阅 下架")
 
 
+def once_each(column: pl.Series, make: Callable[[pl.Expr], pl.Expr]) -> pl.Series:
+    """Work something out once for each different text: codes of products and names of events come again and again."""
+    different = column.unique()
+    found = different.to_frame("text").select(found=make(pl.col("text")))["found"]
+    if column.is_empty():
+        return found
+    return column.replace_strict(different, found, return_dtype=found.dtype)
+
+
 def number(texts: pl.Series, decimal: str = "") -> pl.Series:
     """Return texts as floats: "1.234,50 €", "1,234.50", "-3" and "(3)" are read; nothing infinite is.
 
@@ -258,6 +267,8 @@ def _placed(local: pl.Expr, zone: str) -> pl.Expr:
 
 
 def _in_zone(local: pl.Expr, zone: str) -> pl.Expr:
+    if zone == "UTC":
+        return local.dt.replace_time_zone(zone)
     return local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
 
 

@@ -7,10 +7,11 @@ import polars as pl
 import pytest
 
 from behaviour.core import values
-from behaviour.core.cleaning import Cleaned, Reading, clean_events
+from behaviour.core.cleaning import Cleaned, clean_events
 from behaviour.core.columns import recognise
 from behaviour.core.masterdata import clean_products, clean_shoppers
 from behaviour.core.parsing import Chunk, Row, as_block
+from behaviour.core.typed import Reading
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from behaviour.core import addresses, filling, robots
-from behaviour.core.cleaning import Cleaned, Reading, clean_events
+from behaviour.core.cleaning import Cleaned, clean_events
 from behaviour.core.columns import EVENTS, recognise
 from behaviour.core.masterdata import clean_shoppers
 from behaviour.core.parsing import Block, Chunk, Row, as_block
 from behaviour.core.robots import MOST_A_MINUTE, RobotWatch
 from behaviour.core.rules import RULES, Found
 from behaviour.core.scouting import Scout, limits
+from behaviour.core.typed import Reading
 
 READING = Reading(zone="Europe/London", now=datetime(2026, 11, 24, tzinfo=UTC))
 HEADER = ["user_id", "item_id", "event", "timestamp", "order_id", "quantity", "price", "email", "first_name", "country"]
