@@ -3,19 +3,22 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import polars as pl
-from django.db import connection, models, transaction
+from django.db import InterfaceError, OperationalError, connection, models, transaction
 
 BATCH = 5000
 # Rows that are encoded while PostgreSQL works on those before them.
 SLICE = 10_000
 # SQLite: parameters of a statement, and statements whose values are held at once.
 MOST_PARAMETERS, STATEMENTS = 6000, 8
-# SQLite, while much is loaded; the log then grows to some 40 MB.
-LOADING = {"mmap_size": 0, "wal_autocheckpoint": 10_000}
+# While much is loaded; SQLite's log then grows to some 40 MB.
+LOADING = {
+    "sqlite": {"mmap_size": "0", "wal_autocheckpoint": "10000"},
+    "postgresql": {"synchronous_commit": "off"},
+}
 
 
 def insert(model: type[models.Model], columns: dict[str, Sequence[Any]], *, batch: int = BATCH) -> int:
@@ -137,24 +140,33 @@ def _for_sqlite(frame: pl.DataFrame) -> pl.DataFrame:
 
 @contextmanager
 def long_load() -> Iterator[None]:
-    """Let SQLite load many rows: read through its own small cache, and copy its log into the file less often.
+    """Let this connection load many rows; what its last transactions wrote may be lost when the power fails.
 
-    Mapped pages of a large file count as this process's memory; pages of an index that many parts touch are copied
-    once for all of them.
+    SQLite reads through its own small cache, as mapped pages of a large file count as this process's memory, and copies
+    its log into the file less often: pages of an index that many parts touch are copied once for all of them.
+    PostgreSQL does not wait for the disk at each commit. A commit after the load waits for all of them.
     """
-    if connection.vendor != "sqlite":
-        yield
-        return
+    settings = LOADING[connection.vendor]
     with connection.cursor() as cursor:
-        before = {name: cursor.execute(f"PRAGMA {name}").fetchone() for name in LOADING}
-        for name, value in LOADING.items():
-            cursor.execute(f"PRAGMA {name}={value}")
+        before = {name: _setting(cursor, name) for name in settings}
+        _set(cursor, settings)
     try:
         yield
     finally:
-        with connection.cursor() as cursor:
-            for name, row in before.items():
-                cursor.execute(f"PRAGMA {name}={int(row[0]) if row else 0}")
+        # A connection that broke has forgotten its settings.
+        with suppress(OperationalError, InterfaceError), connection.cursor() as cursor:
+            _set(cursor, before)
+
+
+def _setting(cursor: Any, name: str) -> str:
+    cursor.execute(f"SHOW {name}" if connection.vendor == "postgresql" else f"PRAGMA {name}")
+    row = cursor.fetchone()
+    return str(row[0]) if row else "0"
+
+
+def _set(cursor: Any, settings: dict[str, str]) -> None:
+    for name, value in settings.items():
+        cursor.execute(f"{'SET' if connection.vendor == 'postgresql' else 'PRAGMA'} {name} = {value}")
 
 
 def fetch(sql: str, texts: pl.Series, *more: Any) -> list[tuple[Any, ...]]:

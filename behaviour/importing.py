@@ -8,7 +8,6 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -32,7 +31,7 @@ from behaviour.quality import Collector
 from behaviour.rejects import RejectsFile, drop_rejects
 from behaviour.removal import DEAD_AFTER, remove_rows
 from behaviour.scouting import scout
-from behaviour.tables import Table, clean, open_table, stored_file
+from behaviour.tables import Table, clean, one_ahead, open_table, stored_file
 from behaviour.upload_words import problem_text
 from mailai.accounts import audit
 from mailai.claims import claim_one
@@ -60,8 +59,7 @@ def import_upload(upload_id: int) -> Upload:
     run = f"{socket.gethostname()} {os.getpid()} {uuid.uuid4().hex}"
     if _claim(upload_id, run):
         try:
-            with bulk.long_load():
-                _patiently(upload_id, run)
+            _patiently(upload_id, run)
         except _TakenOver:
             logger.info("Upload %s was stopped or taken over", upload_id)
         except TableError as error:
@@ -161,6 +159,13 @@ def loader_for(upload: Upload, kind: str) -> Loader:
 
 
 def _run(upload: Upload, run: str) -> None:
+    with bulk.long_load():
+        found = _load(upload, run)
+    _complete(upload, run, found)
+
+
+def _load(upload: Upload, run: str) -> Counter[str]:
+    """Load all blocks that no earlier run loaded, and return what was found over all of them."""
     loader, quality = loader_for(upload, upload.kind), Collector(upload)
     reading = scout(upload, beat=lambda: _own(upload, run, checkpoint=upload.checkpoint))
     with open_table(upload) as table:
@@ -176,26 +181,19 @@ def _run(upload: Upload, run: str) -> None:
     found = loader.finish(beat=lambda: _own(upload, run, checkpoint=upload.checkpoint))
     upload.quality = quality.finish()
     Upload.objects.filter(pk=upload.pk, checkpoint__run=run).update(quality=upload.quality)
-    _complete(upload, run, found)
+    return found
 
 
 def cleaned_ahead(table: Table, reading: Reading, look: Callable[[Cleaned], None]) -> Iterator[Cleaned]:
     """Read, clean and look at one block ahead of the caller, on another core; ``look`` asks no database."""
-    blocks = table.blocks()
 
-    def following() -> Cleaned | None:
-        block = next(blocks, None)
-        if block is None:
-            return None
-        cleaned = clean(block, table, reading)
-        look(cleaned)
-        return cleaned
-
-    with ThreadPoolExecutor(1, thread_name_prefix="reader") as reader:
-        coming = reader.submit(following)
-        while (cleaned := coming.result()) is not None:
-            coming = reader.submit(following)
+    def looked_at() -> Iterator[Cleaned]:
+        for block in table.blocks():
+            cleaned = clean(block, table, reading)
+            look(cleaned)
             yield cleaned
+
+    return one_ahead(looked_at())
 
 
 def _load_block(upload: Upload, run: str, loader: Loader, cleaned: Cleaned, *, rejects: RejectsFile) -> None:

@@ -8,7 +8,7 @@ from hashlib import sha256
 from behaviour.core.scouting import Scout
 from behaviour.core.typed import Reading
 from behaviour.models import Upload
-from behaviour.tables import open_table, reading_of
+from behaviour.tables import one_ahead, open_table, reading_of
 
 
 def scout(upload: Upload, beat: Callable[[], None] | None = None) -> Reading:
@@ -22,8 +22,7 @@ def scout(upload: Upload, beat: Callable[[], None] | None = None) -> Reading:
         return reading
     with open_table(upload) as table:
         looker = Scout(table.match, reading)
-        blocks = table.blocks() if looker.needs_more else iter(())
-        for block in blocks:
+        for block in one_ahead(table.blocks()) if looker.needs_more else ():
             looker.add(block)
             if beat:
                 beat()

@@ -228,7 +228,7 @@ def _content_key(event: Event, at: datetime) -> str:
     who = event.user_id.strip() or event.email.strip().lower() or BY_VISITOR + event.visitor_id
     content = SEPARATOR.join(
         (
-            who, event.item_id.strip(), event.event, str(micros), event.order_id, str(event.quantity),
+            who, event.item_id.strip(), event.event, str(micros % 1000), event.order_id, str(event.quantity),
             "" if event.price is None else repr(event.price), repr(event.rating) if rated else "",
             str(event.message_id or ""),
         )

@@ -238,7 +238,7 @@ def _with_keys(frame: pl.DataFrame, *, retail: bool) -> pl.DataFrame:
         stars_text=pl.when(rated).then(pl.col("stars").cast(pl.String)).otherwise(pl.lit("")),
     )
     parts = [
-        pl.col("user_id"), pl.col("item_id"), pl.col("kind"), pl.col("at").dt.epoch("us").cast(pl.String),
+        pl.col("user_id"), pl.col("item_id"), pl.col("kind"), (pl.col("at").dt.epoch("us") % 1000).cast(pl.String),
         pl.col("order_id"), pl.col("quantity").cast(pl.String), pl.col("pl_price"), pl.col("stars_text"),
         pl.col("message_id"),
     ]  # fmt: skip

@@ -1,12 +1,10 @@
 """The rules of cleaning that a person may switch for an upload, and what they judge by."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import polars as pl
-
-from behaviour.core import values
 
 EVENTS, ORDERS, PRODUCTS, SHOPPERS = "events", "orders", "products", "shoppers"
 BEHAVIOUR = (EVENTS, ORDERS)
@@ -132,4 +130,10 @@ def no_products(frame: pl.DataFrame, listed: Sequence[str]) -> pl.Series:
     def called(name: pl.Expr) -> pl.Expr:
         return name.str.contains(NON_PRODUCT_NAMES) | name.str.to_lowercase().is_in(own)
 
-    return values.once_each(frame["item_id"], code) | values.once_each(frame["name"], called)
+    return _among(frame["item_id"], code) | _among(frame["name"], called)
+
+
+def _among(column: pl.Series, wrong: Callable[[pl.Expr], pl.Expr]) -> pl.Series:
+    """Say which texts are wrong; each different one is looked at once, since codes of products come again and again."""
+    different = column.unique().to_frame("text")
+    return column.is_in(different.filter(wrong(pl.col("text")))["text"].implode())

@@ -29,7 +29,7 @@ NO = _words("0 false f no n withdrawn denied unsubscribed optout inactive off ne
 
 
 def once_each(column: pl.Series, make: Callable[[pl.Expr], pl.Expr]) -> pl.Series:
-    """Work something out once for each different text: codes of products and names of events come again and again."""
+    """Work something out once for each different text: names of events are few."""
     different = column.unique()
     found = different.to_frame("text").select(found=make(pl.col("text")))["found"]
     if column.is_empty():
@@ -177,11 +177,29 @@ def moment(texts: pl.Series, *, zone: str, day_first: bool) -> pl.Series:
     plain = texts.str.contains(PLAIN_TIME)
     text = pl.when(plain).then(pl.col("text")) if not plain.all() else pl.col("text")
     local = texts.to_frame("text").select(text.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False))
-    read = local.select(_in_zone(pl.col("text"), zone)).to_series()
-    if read.null_count() > local["text"].null_count():
+    read = _on_plain_days(local["text"], zone)
+    if read is None:
         read = local.select(_placed(pl.col("text"), zone)).to_series()
     others = (~plain & (texts != "")).arg_true()
     return read.scatter(others, _odd_moment(texts.gather(others), zone, day_first)) if len(others) else read
+
+
+def _on_plain_days(local: pl.Series, zone: str) -> pl.Series | None:
+    """Return times as UTC where no clock was put forward or back on any of their days; None where one was.
+
+    The zone is asked once for each day, not for each time.
+    """
+    days = local.dt.truncate("1d")
+    begins = days.unique().drop_nulls().alias("begins").to_frame()
+    ends = pl.col("begins").dt.offset_by("1d")
+    asked = begins.with_columns(
+        shift=pl.col("begins") - _in_zone(pl.col("begins"), zone).dt.replace_time_zone(None),
+        later=ends - _in_zone(ends, zone).dt.replace_time_zone(None),
+    )
+    plain = asked.select((pl.col("shift") == pl.col("later")).fill_null(value=False).all()).item()
+    if asked.is_empty() or not plain:
+        return None
+    return (local - days.replace_strict(asked["begins"], asked["shift"], default=None)).dt.replace_time_zone("UTC")
 
 
 def _odd_moment(texts: pl.Series, zone: str, day_first: bool) -> pl.Series:

@@ -41,23 +41,29 @@ class Shopper(models.Model):
     external_id = models.CharField(max_length=120, unique=True)
     locale = models.CharField(max_length=10, blank=True)
     timezone = models.CharField(max_length=64, blank=True)
-    country = models.CharField(max_length=60, blank=True, db_index=True)
+    country = models.CharField(max_length=60, blank=True)
     signed_up_at = models.DateTimeField(null=True, blank=True)
-    # The newest Consent for marketing, repeated here so that an audience is one indexed condition.
-    marketing = models.CharField(
-        max_length=10, choices=ConsentState.choices, default=ConsentState.UNKNOWN, db_index=True
-    )
-    demo = models.BooleanField(default=False, db_index=True)
+    # The newest Consent for marketing, repeated here so that an audience is one condition.
+    marketing = models.CharField(max_length=10, choices=ConsentState.choices, default=ConsentState.UNKNOWN)
+    demo = models.BooleanField(default=False)
     # The file that made this row; its undo takes the row away again while nothing else hangs on it.
     upload = models.ForeignKey(Upload, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     # Another shopper turned out to be the same person: who that is. The row stays, so that the name still leads there.
     merged_into = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="merged_shoppers"
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="merged_shoppers", db_index=False
     )
     created_at = models.DateTimeField(default=now)
 
     objects = PublishedShoppers()
     everything = models.Manager()  # noqa: DJ012 the default manager stands first
+
+    class Meta:
+        # A new shopper is one row in each of these: most are neither of the demo nor merged.
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["country"], name="shopper_country"),
+            models.Index(fields=["demo"], name="shopper_demo", condition=models.Q(demo=True)),
+            models.Index(fields=["merged_into"], name="shopper_merged", condition=models.Q(merged_into__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return self.pseudonym

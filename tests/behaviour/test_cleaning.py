@@ -1,10 +1,13 @@
 """Rows to events, against values worked out by hand."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from behaviour.core import values
 from behaviour.core.cleaning import Cleaned, clean_events
@@ -55,6 +58,28 @@ def test_times_are_read_in_the_zone_of_the_shop(text: str, utc: str) -> None:
     read = values.moment(pl.Series([text, "?"]), zone="Europe/London", day_first=True)
     assert read[0] == datetime.fromisoformat(utc)
     assert read[1] is None
+
+
+def _said_by_zoneinfo(local: datetime, zone: str) -> datetime | None:
+    """Return a local time as UTC; one that the clock skipped is moved on by an hour."""
+    for hours in (0, 1):
+        moved = local + timedelta(hours=hours)
+        utc = moved.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        if utc.astimezone(ZoneInfo(zone)).replace(tzinfo=None) == moved:
+            return utc
+    return None
+
+
+@given(
+    st.sampled_from(["UTC", "Europe/London", "America/St_Johns", "Australia/Lord_Howe", "Africa/Casablanca"]),
+    st.datetimes(datetime(1990, 1, 1), datetime(2035, 1, 1)),
+    st.lists(st.integers(0, 4 * 86_400), min_size=1, max_size=20),
+)
+def test_many_times_are_read_as_each_alone(zone: str, start: datetime, seconds: list[int]) -> None:
+    times = [start.replace(microsecond=0) + timedelta(seconds=one) for one in seconds]
+    texts = pl.Series("text", [f"{one:%Y-%m-%d %H:%M:%S}" for one in times])
+    read = values.moment(texts, zone=zone, day_first=True)
+    assert read.to_list() == [_said_by_zoneinfo(one, zone) for one in times]
 
 
 def test_each_bad_row_has_its_reason_and_line() -> None:
