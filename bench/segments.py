@@ -16,6 +16,8 @@ from bench.imports import Place, ended, places
 
 SIZES = {"sqlite": (200_000, 4_000_000, 1_000_000), "postgresql": (1_000_000, 20_000_000, 5_000_000)}
 MOST_ESTIMATE_MS, MOST_EXACT_MS, MOST_RATIO, LEAST_HELD = 100.0, 2000.0, 3.0, 0.95
+# In a small shop the milliseconds of making the statement outweigh those of asking it.
+ALWAYS_FINE_MS = 10.0
 
 
 class SegmentPlace(Place):
@@ -43,7 +45,7 @@ def judged(vendor: str, found: dict[str, Any]) -> list[str]:
             wrong.append(f"{name}: estimate {one['estimate_ms']:.0f} ms > {MOST_ESTIMATE_MS:.0f}")
         if one["exact_ms"] > MOST_EXACT_MS:
             wrong.append(f"{name}: exact {one['exact_ms']:.0f} ms > {MOST_EXACT_MS:.0f}")
-        if one["narrow"] and one["exact_ms"] > MOST_RATIO * one["by_hand_ms"]:
+        if one["narrow"] and one["exact_ms"] > max(MOST_RATIO * one["by_hand_ms"], ALWAYS_FINE_MS):
             wrong.append(f"{name}: {one['exact_ms'] / one['by_hand_ms']:.1f} x hand-written > {MOST_RATIO:.0f} x")
         if one["count"] != one["by_hand"]:
             wrong.append(f"{name}: {one['count']} shoppers, by hand {one['by_hand']}")

@@ -34,7 +34,7 @@ def copied() -> Iterator[Copied]:
     yield Shopper, "id", SHOPPER_COLUMNS, ("id",)
     for model in (Profile, Prediction):
         yield model, "shopper_id", tuple(str(one.column) for one in model._meta.concrete_fields), ("shopper_id",)
-    yield Event, "shopper_id", EVENT_COLUMNS, ("shopper_id", "kind, at")
+    yield Event, "shopper_id", EVENT_COLUMNS, ("shopper_id", "kind, at", "kind, product_id, at")
     if (source := mails.table()) is not None:
         yield source[0], "shopper_id", source[1], ("shopper_id",)
 
