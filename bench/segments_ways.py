@@ -20,27 +20,17 @@ from segments.estimate import estimate, estimates
 from segments.models import Prediction, PredictionRun
 from segments.profiles import refresh_profiles
 
-PRODUCTS = 5_000
-ORDERED = 0.3
-COLUMNS = "shopper_id, product_id, kind, at, quantity, order_ref, dedupe_key"
+PRODUCTS = 50_000
 COUNTRIES = ("United Kingdom", "Germany", "France", "Spain")
 
 
 def fill(options: dict[str, int]) -> dict[str, Any]:
-    """Make a shop whose shoppers look at what they order, and open mails; profiles, predictions and the sample."""
+    """Make a shop, its profiles, chances drawn at random instead of predictions, and the sample."""
     started = time.perf_counter()
     call_command("migrate", verbosity=0)
-    n_ordered = int(options["events"] * ORDERED)
-    synthetic.make_shop(shoppers=options["shoppers"], products=PRODUCTS, events=n_ordered)
+    call_command("createcachetable", verbosity=0)
+    synthetic.make_shop(products=PRODUCTS, **options)
     with connection.cursor() as cursor:
-        left, last = options["events"] - n_ordered, int(Event.objects.aggregate(n=Max("pk"))["n"] or 0)
-        for _round in range(-(-left // n_ordered)):
-            cursor.execute(_copies("view", "product_id", last), [min(left, n_ordered)])
-            left -= n_ordered
-        left = options["opens"]
-        while left > 0:
-            cursor.execute(_copies("email_open", "NULL", last), [min(left, n_ordered)])
-            left -= n_ordered
         cursor.execute(
             "UPDATE behaviour_shopper SET country = CASE id % 20 WHEN 0 THEN 'France' WHEN 1 THEN 'Spain'"
             " WHEN 2 THEN 'Germany' ELSE country END"
@@ -48,23 +38,11 @@ def fill(options: dict[str, int]) -> dict[str, Any]:
         _predict(cursor)
     refresh_profiles(everybody=True)
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
     drawing = time.perf_counter()
     sampling.draw()
     ended = time.perf_counter()
     return options | {"sample_seconds": ended - drawing, "seconds": drawing - started}
-
-
-def _copies(kind: str, product: str, last: int) -> str:
-    """Return a statement that adds an event, up to five days later, for so many of the first orders."""
-    if connection.vendor == "postgresql":
-        at, key = "at + random() * interval '5 days'", "gen_random_uuid()"
-    else:
-        at, key = "datetime(at, '+' || (abs(random()) % 7200) || ' minutes')", "lower(hex(randomblob(16)))"
-    return (
-        f"INSERT INTO behaviour_event ({COLUMNS}) SELECT shopper_id, {product}, '{kind}', {at}, 1, '', {key}"
-        f" FROM behaviour_event WHERE id <= {last} AND kind = 'purchase' LIMIT %s"
-    )
 
 
 def _predict(cursor: Any) -> None:

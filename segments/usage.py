@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from mailai.errors import InputError
 from mailai.ui import numbers
 from segments import rules
-from segments.models import Segment
+from segments.models import Segment, ShopperList
+from segments.rules.references import conditions
 
 # Give (name, rule) of what waits to ask its rule; a mail whose audience is settled is none of them.
 Source = Callable[[], Iterable[tuple[str, Any]]]
@@ -56,16 +57,16 @@ def uses(segment: Segment) -> Uses:
     return Uses(sorted({name for name, rule in _waiting() if _names_one(rule, uuids)}), sorted(names))
 
 
-def named_by(segment: Segment) -> list[str]:
-    """Return the names of segments and waiting campaigns whose rule names this one."""
-    own = {str(segment.uuid)}
-    found = [one.name for one in Segment.objects.exclude(pk=segment.pk) if _names_one(one.rule, own)]
-    return found + [name for name, rule in _waiting() if _names_one(rule, own)]
+def named_by(used: Segment | ShopperList) -> list[str]:
+    """Return the names of segments and waiting campaigns whose rule names this segment or list itself."""
+    key, own = "segment" if isinstance(used, Segment) else "list", {str(used.uuid)}
+    found = [one.name for one in Segment.objects.exclude(uuid=used.uuid) if _names_one(one.rule, own, key)]
+    return found + [name for name, rule in _waiting() if _names_one(rule, own, key)]
 
 
-def _names_one(rule: Any, uuids: set[str]) -> bool:
+def _names_one(rule: Any, uuids: set[str], key: str = "segment") -> bool:
     try:
-        return bool(rules.segments_in(rules.validate(rule)) & uuids)
+        return any(one.get(key) in uuids for one in conditions(rules.validate(rule)))
     except InputError:
         return False
 

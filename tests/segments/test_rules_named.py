@@ -180,10 +180,14 @@ def test_a_circle_of_segments_is_refused_when_it_is_saved(marketer: Any) -> None
 
 def test_what_uses_a_segment_is_said_and_keeps_it(client_for: Any, marketer: Any) -> None:
     used = Segment.objects.create(name="Used", rule={"all": []})
-    user = Segment.objects.create(name="User", rule={"any": [{"segment": str(used.uuid)}]})
+    fair = ShopperList.objects.create(name="Fair", source="uploaded")
+    user = Segment.objects.create(
+        name="User", rule={"any": [{"segment": str(used.uuid)}, {"not": {"list": str(fair.uuid)}}]}
+    )
     Campaign.objects.create(name="Spring", segment=user)
     Campaign.objects.create(name="Old", segment=user, planned_at=NOW)
     assert usage.uses(used).sentence == "This also changes the segments “User”, the campaigns “Spring”."
+    assert usage.named_by(fair) == ["User"]
     with pytest.raises(StateError, match="used by the rule of “User”"):
         services.delete_segment(used, by=marketer)
     assert Segment.objects.filter(pk=used.pk).exists()
