@@ -37,3 +37,8 @@ class SentMails:
     def names(self, campaigns: Iterable[UUID]) -> dict[UUID, str]:
         """Return the names of those campaigns that exist."""
         return dict(Campaign.objects.filter(uuid__in=list(campaigns)).values_list("uuid", "name"))
+
+    def newest(self, n: int) -> dict[UUID, str]:
+        """Return the names of the last campaigns that were sent, the newest first."""
+        sent = Campaign.objects.filter(planned_at__isnull=False).order_by("-planned_at", "-pk")
+        return dict(sent.values_list("uuid", "name")[:n])

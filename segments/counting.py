@@ -58,7 +58,7 @@ class OutOfTimeError(MailAIError):
 def first(rule: Any, now: datetime | None = None) -> Counted:
     """Return an answer at once: an estimate; exact where the shop is small, counting where the estimate is rough."""
     at = now or timezone.now()
-    found = _in_time(lambda: estimate(rule, at), EDITOR_SECONDS)
+    found = in_time(lambda: estimate(rule, at), EDITOR_SECONDS)
     if found is None:
         return Counted(State.COUNTING, at)
     state = State.EXACT if found.exact else State.COUNTING if found.rough else State.ESTIMATE
@@ -72,16 +72,17 @@ def exact(rule: Any, now: datetime | None = None, *, seconds: float = EDITOR_SEC
     """
     at, key = now or timezone.now(), _key(rule)
     started = time.perf_counter()
-    n = _in_time(lambda: rules.matching(rule, at).order_by().count(), seconds)
+    n = in_time(lambda: rules.matching(rule, at).order_by().count(), seconds)
     if n is None:
         return _without(rule, at, key)
     took = round(time.perf_counter() - started, 3)
-    found = Counted(State.EXACT, at, n, n, n, took, _in_time(lambda: queries.reach(rule, at), seconds))
+    found = Counted(State.EXACT, at, n, n, n, took, in_time(lambda: queries.reach(rule, at), seconds))
     cache.set(key, found, KEPT_SECONDS)
     return found
 
 
-def _in_time(ask: Callable[[], Answer], seconds: float) -> Answer | None:
+def in_time(ask: Callable[[], Answer], seconds: float) -> Answer | None:
+    """Return what the database answers; None when it takes longer, or does not answer at all."""
     try:
         with transaction.atomic(), time_limit(seconds):
             return ask()
@@ -94,7 +95,7 @@ def _without(rule: Any, at: datetime, key: str) -> Counted:
     kept = cache.get(key)
     if kept is not None:
         return Counted(State.OLD, kept.at, kept.count, kept.low, kept.high, kept.seconds, kept.reach)
-    found = _in_time(lambda: estimate(rule, at), EDITOR_SECONDS)
+    found = in_time(lambda: estimate(rule, at), EDITOR_SECONDS)
     if found is None or found.exact:
         return Counted(State.FAILED, at)
     return Counted(State.ESTIMATE, at, found.count, found.low, found.high, found.seconds)

@@ -23,6 +23,9 @@ class MailSource(Protocol):
     def names(self, campaigns: Iterable[UUID]) -> dict[UUID, str]:
         """Return the names of those campaigns that exist."""
 
+    def newest(self, n: int) -> dict[UUID, str]:
+        """Return the names of the last campaigns that were sent, the newest first."""
+
 
 _sources: list[MailSource] = []
 
@@ -45,3 +48,8 @@ def table() -> tuple[type[Model], tuple[str, ...]] | None:
 def names(campaigns: Iterable[UUID]) -> dict[UUID, str]:
     """Return the names of those campaigns that exist."""
     return _sources[0].names(campaigns) if _sources else {}
+
+
+def newest(n: int) -> dict[UUID, str]:
+    """Return the names of the last campaigns that were sent, the newest first."""
+    return _sources[0].newest(n) if _sources else {}

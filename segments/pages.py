@@ -1,89 +1,16 @@
 """What the pages of segments show, put together from queries and words."""
 
-import logging
-import secrets
-from dataclasses import dataclass
 from typing import Any
 
-from django.db import DatabaseError, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
-from behaviour.models import Shop, Shopper
 from mailai.errors import InputError
 from mailai.ui import numbers
 from mailai.ui.charts import Chart, Series, lines
-from segments import builder, queries, rules
+from segments import queries, rules
 from segments.models import Segment
-from segments.rules.facts import facts
 from segments.rules.names import Names, names_in
-
-logger = logging.getLogger(__name__)
-REASONS = {
-    "no_consent": gettext_lazy("No marketing consent"),
-    "no_address": gettext_lazy("No email address"),
-    "suppressed": gettext_lazy("Address bounced or complained"),
-}
-
-
-@dataclass(frozen=True)
-class Panel:
-    """The live count: how many, who can be emailed, six of them, the sentence; or why not."""
-
-    state: str  # exact, counting, failed, incomplete
-    sentence: str = ""
-    problem: str = ""
-    reach: queries.Reach | None = None
-    n_shoppers: int = 0
-    reasons: list[tuple[Any, int]] | None = None
-    sample: list[dict[str, Any]] | None = None
-
-    @property
-    def share(self) -> float:
-        """Which share of all shoppers fits."""
-        return self.reach.count / self.n_shoppers if self.reach and self.n_shoppers else 0.0
-
-    @property
-    def n_excluded(self) -> int:
-        """How many fit but can't be emailed."""
-        return self.reach.count - self.reach.mailable if self.reach else 0
-
-
-def counted(draft: builder.Node) -> tuple[Panel, dict[str, int]]:
-    """Count a draft, and each of its conditions alone; what can't be counted says why."""
-    try:
-        rule = rules.check(builder.to_rule(draft))
-    except InputError as error:
-        return Panel("incomplete", problem=str(error)), builder.counts_of(draft)
-    try:
-        with transaction.atomic():
-            return _panel(rule), builder.counts_of(draft)
-    except DatabaseError:
-        logger.exception("a segment could not be counted")
-        return Panel("failed", sentence=rules.describe(rule)), {}
-
-
-def _panel(rule: dict[str, Any]) -> Panel:
-    reach = queries.reach(rule)
-    return Panel(
-        "exact",
-        sentence=rules.describe(rule),
-        reach=reach,
-        n_shoppers=Shopper.objects.count(),
-        reasons=[(REASONS.get(key, key), n) for key, n in sorted(reach.excluded.items(), key=lambda item: -item[1])],
-        sample=_sample(rule),
-    )
-
-
-def _sample(rule: dict[str, Any]) -> list[dict[str, Any]]:
-    now = timezone.now()
-    found = queries.sample(rule, draw=secrets.randbelow(queries.SHUFFLE), now=now)
-    why = facts(rule, found, now=now, currency=Shop.current().currency)
-    return [
-        {"shopper": shopper, "why": why.get(shopper.pk, ""), "profile": getattr(shopper, "profile", None)}
-        for shopper in found
-    ]
 
 
 def rows(segments: list[Segment]) -> list[dict[str, Any]]:
@@ -122,7 +49,7 @@ def size_chart(segment: Segment) -> Chart | None:
     return Chart(
         id="segment-size",
         finding=ngettext("Size over %(n)s day", "Size over %(n)s days", days) % {"n": days},
-        explanation="",
+        explanation=numbers.lift(last.size / first.size - 1) if first.size else "",
         figure=figure,
         label=_("The segment had %(first)s shoppers on %(day)s and has %(last)s now.")
         % {"first": numbers.count(first.size), "day": numbers.day(first.on), "last": numbers.count(last.size)},

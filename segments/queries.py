@@ -96,7 +96,7 @@ def sample(rule: Any, *, draw: int, n: int = 6, now: datetime | None = None) -> 
     """Return up to n shoppers that fit, the same for the same draw, others for another; one query."""
     # Ids shuffled by arithmetic: the database keeps the best six while it reads, no matter how many fit.
     shuffled = (F("pk") % SHUFFLE * (draw % SHUFFLE + 1)) % SHUFFLE
-    return list(rules.matching(rule, now).select_related("profile").order_by(shuffled, "pk")[:n])
+    return list(rules.matching(rule, now).select_related("profile", "prediction").order_by(shuffled, "pk")[:n])
 
 
 def size_history(segment: Segment, days: int = 90) -> list[SegmentSize]:

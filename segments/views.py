@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from mailai.accounts.roles import MARKETER, UserRequest, has_role, require_login, require_role
 from mailai.errors import InputError, StateError
 from mailai.ui.tables import paginate
-from segments import builder, pages, queries, services, usage
+from segments import builder, pages, panel, queries, rules, services, usage
 from segments.models import Segment
 from segments.starters import STARTERS
 
@@ -47,7 +47,7 @@ def detail(request: UserRequest, uuid: UUID) -> HttpResponse:
     """One segment: its rule, its size, who can be emailed, six of them."""
     segment = get_object_or_404(Segment, uuid=uuid)
     try:
-        draft = builder.from_rule(builder.rules.validate(segment.rule))
+        draft = builder.from_rule(rules.validate(segment.rule))
     except InputError as error:
         return _page(request, segment, builder.blank(), problem=str(error))
     return _page(request, segment, draft)
@@ -63,12 +63,12 @@ def edit(request: UserRequest, uuid: UUID) -> HttpResponse:
 @require_role(MARKETER)
 @require_POST
 def count(request: UserRequest) -> HttpResponse:
-    """Count the rule in the form; nothing is saved."""
+    """Count the rule in the form, at once or exactly; nothing is saved."""
     draft = builder.parse(request.POST)
-    panel, counts = pages.counted(draft)
+    found, counts = panel.counted(draft, exact="exact" in request.POST)
     nodes = [node for node in builder.walk(draft) if node.path != builder.ROOT]
     context = {
-        "panel": panel, "may_edit": True, "swapped": True,
+        "panel": found, "may_edit": True, "swapped": True,
         "counts": [(node.path, counts.get(node.path)) for node in nodes],
     }  # fmt: skip
     return render(request, "segments/_counted.html", context)
@@ -131,14 +131,17 @@ def _edit(request: UserRequest, segment: Segment) -> HttpResponse:
 def _page(request: UserRequest, segment: Segment, draft: builder.Node, **more: Any) -> HttpResponse:
     """Show the builder; htmx gets the conditions at once and then asks for the counts."""
     swapped = bool(getattr(request, "htmx", False)) and request.method == "POST"
-    panel, counts = (pages.Panel("counting"), {}) if swapped else pages.counted(draft)
+    may_edit = has_role(request.user, MARKETER)
+    # Without script nobody asks again, and who may not edit has no form to ask with: then exactly, at once.
+    exact = request.method == "POST" or not may_edit
+    found, counts = (panel.Panel("counting"), {}) if swapped else panel.counted(draft, exact=exact)
     context = {
-        "nav": "segments", "segment": segment, "name": segment.name, "panel": panel, "swapped": swapped,
-        "tree": builder.shown(draft, counts),
-        "groups": builder.field_groups(),
+        "nav": "segments", "segment": segment, "name": segment.name, "panel": found, "swapped": swapped,
+        "tree": builder.shown(draft, counts, builder.Choices(segment)),
         "kinds": builder.GROUP_KINDS,
-        "chart": pages.size_chart(segment) if segment.pk else None,
-        "may_edit": has_role(request.user, MARKETER),
+        "often": builder.suggested() if may_edit else [],
+        "chart": pages.size_chart(segment) if segment.pk and not swapped else None,
+        "may_edit": may_edit,
         **more,
     }  # fmt: skip
     return render(request, "segments/_builder.html" if swapped else "segments/detail.html", context)
