@@ -12,6 +12,7 @@ from behaviour.models import Shop, Shopper
 from mailai.errors import InputError
 from segments import builder, counting, queries, rules
 from segments.counting import Counted, State
+from segments.models import Sample
 from segments.rules.facts import facts
 
 logger = logging.getLogger(__name__)
@@ -68,15 +69,20 @@ def counted(draft: builder.Node, *, exact: bool) -> tuple[Panel, dict[str, build
         rule = rules.check(builder.to_rule(draft))
     except InputError as error:
         return Panel(INCOMPLETE, problem=str(error)), builder.counts_of(draft, exact=exact)
-    sentence, n_shoppers = rules.describe(rule), Shopper.objects.count()
+    sentence = rules.describe(rule)
     if not exact:
         first = counting.first(rule)
         if first.state != State.EXACT:
-            panel = Panel(first.state, sentence, counted=first, pending=True, n_shoppers=n_shoppers)
+            panel = Panel(first.state, sentence, counted=first, pending=True, n_shoppers=_about_all())
             return panel, builder.counts_of(draft, exact=False)
     found = counting.exact(rule)
-    panel = Panel(found.state, sentence, counted=found, n_shoppers=n_shoppers, sample=_sample(rule))
+    panel = Panel(found.state, sentence, counted=found, n_shoppers=Shopper.objects.count(), sample=_sample(rule))
     return panel, builder.counts_of(draft, exact=True)
+
+
+def _about_all() -> int:
+    """Return how many shoppers there were at the last sample: counting a million takes longer than the estimate."""
+    return Sample.objects.filter(pk=1).values_list("n_shoppers", flat=True).first() or Shopper.objects.count()
 
 
 def _sample(rule: dict[str, Any]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from segments.models import Cluster, Clustering, Segment, ShopperList
 
 Options = list[tuple[str, Any]]
 # Names of countries, brands and categories change seldom; looking through a million shoppers takes a while.
-VALUES_FOR = 600
+VALUES_FOR = 60
 BETWEEN_PARTS = " > "
 N_CAMPAIGNS = 200
 

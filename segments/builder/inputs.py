@@ -85,7 +85,7 @@ def _field(name: str, given: Given, choices: Choices) -> list[Control]:
 
 
 def _did(kind: str, given: Given, choices: Choices) -> list[Control]:
-    return [*_filters(kind, given, choices), *_times(given), *_window(given), *_more(given)]
+    return [*_filters(kind, given, choices), *_times(given), *_window(given), *_more(kind, given)]
 
 
 def _mail(_about: str, given: Given, choices: Choices) -> list[Control]:
@@ -99,11 +99,11 @@ def _sequence(_about: str, given: Given, choices: Choices) -> list[Control]:
     kinds = list(Event.Kind.choices)
     first, then = (only(given, step) for step in STEPS)
     found = [Control("choice", "first", _("First"), [first], kinds, swaps=True)]
-    found += [*_filters(first, given, choices, "first_"), *_more(given, "first_"), *_window(given)]
+    found += [*_filters(first, given, choices, "first_"), *_more(first, given, "first_"), *_window(given)]
     happened = [(OFF, _("but then not")), (ON, _("and then"))]
     found.append(Control("choice", "happened", _("Whether the second happened"), [only(given, "happened")], happened))
     found.append(Control("choice", "then", _("Second"), [then], kinds, swaps=True))
-    found += [*_filters(then, given, choices, "then_"), *_more(given, "then_")]
+    found += [*_filters(then, given, choices, "then_"), *_more(then, given, "then_")]
     if first in OF_PRODUCTS and then in OF_PRODUCTS:
         same = [(ON, _("the same product")), (OFF, _("any product"))]
         found.append(Control("choice", "same", _("Which product"), [only(given, "same", OFF)], same))
@@ -184,12 +184,12 @@ def _amount(prefix: str, given: Given) -> list[Control]:
     return found
 
 
-def _more(given: Given, prefix: str = "") -> list[Control]:
+def _more(kind: str, given: Given, prefix: str = "") -> list[Control]:
     has = {*given.get("has", []), *(name for name, values in given.items() if values)}
     left: list[tuple[str, Any]] = [
         (name, label)
         for name, label in (("product", _("a product")), ("amount", _("an amount")), ("country", _("a country")))
-        if prefix + name not in has
+        if prefix + name not in has and (kind in OF_PRODUCTS or name == "country")
     ]
     return (
         [Control("choice", f"{prefix}more", _("Ask more"), [], [("", _("more…")), *left], swaps=True)] if left else []

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from mailai.accounts.models import AuditEntry
 from segments.models import Profile
@@ -53,9 +54,9 @@ def test_the_timeline_is_filtered_in_place_and_grows(elena: Any, manager: Any, v
     entries = page.locator("#timeline .mx-tl li")
     assert entries.count() == 15
     page.get_by_role("link", name="Show more (6)").click()
-    page.wait_for_function("document.querySelectorAll('#timeline .mx-tl li').length === 21")
+    expect(entries).to_have_count(21)
     page.get_by_role("link", name="Orders", exact=True).click()
-    page.wait_for_function("document.querySelectorAll('#timeline .mx-tl li').length === 1")
+    expect(entries).to_have_count(1)
     assert page.url.endswith("?kind=orders")
     assert page.locator("#tl-orders").get_attribute("aria-current") == "true"
     seen.check()
