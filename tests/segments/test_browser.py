@@ -90,7 +90,7 @@ def test_coats_twice_opened_and_likely_to_leave_takes_five_clicks(
     shown(page, "1")
     assert hand.clicks <= 5
     page.get_by_text(coats[0].pseudonym).wait_for()
-    assert page.locator("#n-0\\.2").inner_text() == "3"
+    assert page.locator("#alone-0\\.2").inner_text() == "3"
     page.fill("#segment-name", "Coats, about to leave")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -121,7 +121,7 @@ def test_a_group_with_not_inside_a_group(coats: list[Any], marketer: Any, visit:
     page.select_option("#what-0\\.0\\.1\\.0", "mail:opened")
     # Who ordered mugs, or did not open: one each.
     shown(page, "2")
-    assert page.locator("#n-0\\.0\\.1").inner_text() == "1"
+    assert page.locator("#alone-0\\.0\\.1").inner_text() == "1"
     assert (
         "or not" in page.locator("#sentence").inner_text() or "did not open" in page.locator("#sentence").inner_text()
     )

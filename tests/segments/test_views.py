@@ -156,7 +156,7 @@ def test_the_count_says_how_many_and_who_can_be_mailed(
     assert "66.7% of 3 shoppers" in page
     assert "No email address</dt><dd>1<" in page
     assert "Orders: 2" in page
-    assert 'id="n-0.0" hx-swap-oob="true">2<' in page
+    assert 'id="alone-0.0" hx-swap-oob="true">2<' in page
     assert "Shoppers whose number of orders is at least 2." in page
 
 
