@@ -116,9 +116,9 @@ def _insert_in_sqlite(cursor: Any, model: type[models.Model], frame: pl.DataFram
 
 def _literal(column: pl.Series) -> str | None:
     """Return how a column is written that says the same in every row, if that is nothing or a whole number."""
-    if column.n_unique() > 1:
-        return None
     value = column[0]
+    if value != column[-1] or column.n_unique() > 1:
+        return None
     if value is None:
         return "NULL"
     if value == "":
