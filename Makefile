@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 export PORT
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: run test manage install install-dev lint types unit messages screens bench-import clean
+.PHONY: run test manage install install-dev lint types unit messages screens bench-import bench-predictions clean
 
 run: install
 	@$(PY) manage.py init_keys >/dev/null
@@ -62,6 +62,10 @@ screens: install-dev
 
 bench-import: install
 	@$(PY) -m bench.imports $(ARGS)
+
+# Its reference library is one for developers.
+bench-predictions: install-dev
+	@$(PY) -m bench.predictions $(ARGS)
 
 bench-%: install
 	@$(PY) -m bench.$(subst -,_,$*) $(ARGS)

@@ -1,27 +1,22 @@
 """Shops for the benchmark of predictions: the Online Retail year, and one made of random numbers."""
 
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
-import polars as pl
 
+from behaviour.demo.source import read_year
 from segments.core.order_book import OrderBook, make_book
 
 DAY = 86_400.0
 DAYS = 365
 
 
-def online_retail(file: Path) -> OrderBook:
-    """Read events (user_id, order_id, timestamp, quantity, price) and return the orders, in pounds."""
-    lines = pl.read_csv(file).with_columns(
-        pl.col("timestamp").str.to_datetime().dt.epoch("s") / DAY,
-        money=pl.col("quantity") * pl.col("price"),
-    )
-    orders = lines.group_by("user_id", "order_id").agg(pl.col("timestamp").min(), pl.col("money").sum())
-    columns = (orders[name].to_numpy() for name in ("user_id", "timestamp", "money"))
-    ids, day, money = columns
-    return make_book(ids, day, money, np.zeros(len(day), bool))
+def online_retail() -> OrderBook:
+    """Return the orders of the year that ships with MailAI (behaviour/demo_data/SOURCE.md), in pounds."""
+    year = read_year()
+    money = (year.lines["quantity"] * year.lines["pence"]).groupby(year.lines["order"]).sum().to_numpy() / 100
+    day = year.orders["at"].to_numpy().astype("datetime64[s]").astype(float) / DAY
+    return make_book(year.orders["shopper"].to_numpy(), day, money, np.zeros(len(day), bool))
 
 
 def made(n_shoppers: int, seed: int = 0) -> OrderBook:

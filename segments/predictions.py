@@ -116,11 +116,14 @@ def _work(run: PredictionRun, started: float, seed: int) -> None:
             prediction_store.write(rows)
             names = rows.columns
             beat()
-        metrics = _metrics(lesson, told, made)
+        expected = forecast.totals(made, lesson)
+        metrics = _metrics(lesson, told, made) | {
+            "expected": _plain({name: list(row) for name, row in expected.items()})
+        }
         past = track_record.outcomes(book, at)
         with transaction.atomic():
             n_shoppers = prediction_store.publish(names)
-            track_record.note(run, forecast.totals(made, lesson))
+            track_record.note(run, expected)
             track_record.fill(past)
             mine = PredictionRun.objects.filter(pk=run.pk, state=STATE.RUNNING)
             finished = mine.update(

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from segments import views
+from segments import prediction_views, views
 
 app_name = "segments"
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("new/", views.new, name="new"),
     path("count/", views.count, name="count"),
     path("starter/", views.starter, name="starter"),
+    path("predictions/", prediction_views.model_card, name="predictions"),
     path("<uuid:uuid>/", views.detail, name="detail"),
     path("<uuid:uuid>/edit/", views.edit, name="edit"),
     path("<uuid:uuid>/duplicate/", views.duplicate, name="duplicate"),

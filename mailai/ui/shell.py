@@ -62,6 +62,7 @@ NAVIGATION = (
 ACTIONS = (
     Entry("new-campaign", _("New campaign"), "plus", "campaigns:new", "C"),
     Entry("new-segment", _("New segment"), "users-group", "segments:new"),
+    Entry("predictions", _("Predictions"), "chart-dots", "segments:predictions"),
     Entry("upload", _("Upload a file"), "upload", "behaviour:import_new"),
     Entry("products", _("Products"), "package", "behaviour:products"),
     Entry("sending", _("Sending connections"), "at", "campaigns:senders"),

@@ -11,7 +11,7 @@ from segments.core import features, outlook, ranges
 from segments.core.order_book import OrderBook, happened, known_at
 from segments.core.outlook import BOOSTED, BOTH, CHANCE, CHURN, FLOOR, MODELS, ORDERS, SPEND, TARGETS
 
-# Days that are held back in each round, at most; of a shorter history a third.
+# Days that are held back in each round, at most; of a shorter history a quarter.
 WINDOW, SHORTEST_WINDOW = 90.0, 7.0
 ROUNDS = 2
 # Shoppers who are scored in each round, at most.
@@ -46,8 +46,8 @@ class Round:
 
 
 def window_of(book: OrderBook, at: float) -> float:
-    """Return how many days are held back: 90, or a third of a shorter history; whole days, at least 7."""
-    return float(np.clip(np.floor((at - book.span[0]) / 3), SHORTEST_WINDOW, WINDOW))
+    """Return how many days are held back: 90, or a quarter of a shorter history; whole days, at least 7."""
+    return float(np.clip(np.floor((at - book.span[0]) / 4), SHORTEST_WINDOW, WINDOW))
 
 
 def play(
