@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailai.errors import InputError
-from segments import queries, rules
+from segments import queries
 from segments.builder.nodes import ROOT, Node, to_rule, walk
 from segments.counting import EDITOR_SECONDS, in_time
 from segments.estimate import estimates
@@ -24,9 +24,13 @@ def counts_of(root: Node, *, exact: bool) -> dict[str, Alone]:
     parts = dict(_finished(root))
     if not parts:
         return {}
-    if exact and (counted := in_time(lambda: queries.counts_alone(parts), EDITOR_SECONDS)) is not None:
-        return {path: Alone(n) for path, n in counted.items()}
-    return _estimated(parts)
+    try:
+        if exact and (counted := in_time(lambda: queries.counts_alone(parts), EDITOR_SECONDS)) is not None:
+            return {path: Alone(n) for path, n in counted.items()}
+        return _estimated(parts)
+    except InputError:
+        # A part names what is not there any more; the panel says so.
+        return {}
 
 
 def _estimated(parts: Mapping[str, Any]) -> dict[str, Alone]:
@@ -40,7 +44,7 @@ def _finished(root: Node) -> list[tuple[str, dict[str, Any]]]:
         if node.path == ROOT:
             continue
         try:
-            found.append((node.path, rules.check(to_rule(node))))
+            found.append((node.path, to_rule(node)))
         except InputError:
             continue
     return found

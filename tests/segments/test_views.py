@@ -5,7 +5,8 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from campaigns.models import Campaign
@@ -69,9 +70,6 @@ def test_the_list_asks_no_query_per_segment(
     client = client_for(marketer)
 
     def n_queries() -> int:
-        from django.db import connection
-        from django.test.utils import CaptureQueriesContext
-
         with CaptureQueriesContext(connection) as queries:
             assert client.get(reverse("segments:list")).status_code == 200
         return len(queries)
@@ -216,3 +214,41 @@ def test_the_size_is_drawn_from_the_second_day_on(client_for: Any, marketer: Any
     assert b"segment-size" not in client.get(url).content
     SegmentSize.objects.create(segment=segment, on=date.today(), size=14)
     assert b"Size over 3 days" in client.get(url).content
+
+
+def test_the_page_of_a_segment_asks_no_query_per_condition(client_for: Any, marketer: Any, make_shopper: Any) -> None:
+    make_shopper()
+    client, one = client_for(marketer), {"did": "purchase", "where": {"category": ["Mugs"]}, "within": {"days": 30}}
+    few = Segment.objects.create(name="Few", rule={"all": [one, {"field": "country", "op": "=", "value": "Spain"}]})
+    parts = [{**one, "times": {"op": ">=", "n": n + 2}} for n in range(8)]
+    fields = [{"field": "n_orders", "op": ">=", "value": n} for n in range(20)]
+    many = Segment.objects.create(name="Many", rule={"all": [*few.rule["all"], *parts, {"any": fields}]})
+
+    def n_queries(segment: Segment) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(reverse("segments:detail", args=[segment.uuid])).status_code == 200
+        return len(queries)
+
+    n_queries(few)
+    assert n_queries(many) <= n_queries(few)
+
+
+def test_a_part_that_names_what_is_gone_is_said_not_an_error(client_for: Any, marketer: Any, shop: Any) -> None:
+    sent = {"kind-0": "all", "what-0.0": "segment:", "uuid-0.0": "0f8b3c9e-7d51-4f43-9a3e-1c2d3e4f5a6b"}
+    page = client_for(marketer).post(reverse("segments:count"), sent)
+    assert page.status_code == 200
+    assert "There is no segment with the id" in page.content.decode()
+
+
+def test_who_may_only_read_sees_the_conditions_and_the_exact_count(
+    client_for: Any, manager: Any, make_shopper: Any
+) -> None:
+    make_shopper(country="Spain")
+    rule = {
+        "all": [{"field": "country", "op": "=", "value": "Spain"}, {"did": "purchase", "times": {"op": "=", "n": 0}}]
+    }
+    segment = Segment.objects.create(name="Spain", rule=rule)
+    page = client_for(manager).get(reverse("segments:detail", args=[segment.uuid])).content.decode()
+    for text in ("Spain</span>", "Ordered</span>", "not at all</span>", "ever</span>", 'mx-big num">1<'):
+        assert text in page, text
+    assert "<select" not in page.split('id="builder"')[1].split("</section>")[0]
