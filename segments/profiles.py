@@ -22,7 +22,7 @@ from behaviour.models import Event, Shop, Shopper
 from mailai.errors import StateError
 from segments import gathering, news, usual, writing
 from segments.core import deeds, figures, lifecycle, rfm
-from segments.models import ProfileRefresh
+from segments.models import Profile, ProfileRefresh
 
 # A process that was killed gives no sign of life; after this long another takes over.
 ABANDONED = timedelta(minutes=10)
@@ -128,10 +128,10 @@ def _renew(parts: Iterable[Any], within: news.Windows, folder: Path, *, everybod
     others = None if everybody else writing.stored_scores(own["shopper_id"].to_list())
     all_of_them = [own] if others is None else [own, others.select(own.columns)]
     scores = _scores(pl.concat(all_of_them, how="vertical_relaxed"), within)
-    at = news.microseconds(within.now)
+    at, first = news.microseconds(within.now), not Profile.objects.exists()
     for start, made in _read_again(files):
         scored = pl.concat([made, scores[start : start + len(made)].drop("shopper_id")], how="horizontal")
-        writing.write_profiles(scored, at=at)
+        writing.write_profiles(scored, at=at, first=first)
         _beat()
     if others is not None:
         new = scores[len(own) :]

@@ -9,10 +9,12 @@ from typing import Any
 import polars as pl
 from django.db import connection, transaction
 
-from behaviour import turns
+from behaviour import bulk, turns
+from behaviour.models import Shopper
 from segments import reading
 from segments.core import figures
 from segments.core.lifecycle import LEAD
+from segments.models import Profile
 
 SCORES = ("recency_score", "frequency_score", "monetary_score", "price_band")
 SCORED = (*SCORES, "stage")
@@ -24,8 +26,8 @@ PART_SECONDS, FIRST_PART, SMALLEST_PART, LARGEST_PART = 0.08, 500, 50, 5000
 SLICE = 10_000
 
 
-def write_profiles(rows: pl.DataFrame, *, at: int) -> None:
-    """Write the profiles of a part.
+def write_profiles(rows: pl.DataFrame, *, at: int, first: bool = False) -> None:
+    """Write the profiles of a part; ``first`` says that none of them is there yet.
 
     ``rows`` has shopper_id and the columns of segments.core.figures and SCORED, in their units; ``at`` are
     microseconds since 1970. Shoppers who were removed meanwhile get none; ``cluster`` stays as it is.
@@ -33,6 +35,10 @@ def write_profiles(rows: pl.DataFrame, *, at: int) -> None:
     if rows.is_empty():
         return
     rows = _as_stored(rows, at)
+    if first:
+        for part in [rows] if reading.postgres() else _parts(rows):
+            _insert(part)
+        return
     if reading.postgres():
         _copy(rows)
         return
@@ -41,6 +47,22 @@ def write_profiles(rows: pl.DataFrame, *, at: int) -> None:
     for part in _parts(rows.with_columns(alive=pl.col("shopper_id"))):
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.executemany(sql, part.rows())
+
+
+@transaction.atomic
+def _insert(rows: pl.DataFrame) -> None:
+    """Insert profiles where there is nothing to compare them with."""
+    turns.hold()
+    low, high = _ends(rows)
+    alive = Shopper.everything.filter(pk__gte=low, pk__lte=high).values_list("pk", flat=True)
+    bulk.insert_frame(
+        Profile, rows.filter(pl.col("shopper_id").is_in(pl.Series(list(alive), dtype=pl.Int64).implode()))
+    )
+
+
+def _ends(rows: pl.DataFrame) -> tuple[int, int]:
+    low, high = rows.select(low=pl.col("shopper_id").min(), high=pl.col("shopper_id").max()).row(0)
+    return low, high
 
 
 def write_scores(rows: pl.DataFrame, *, at: int) -> None:
@@ -123,7 +145,7 @@ def _copy(rows: pl.DataFrame) -> None:
 
     Comparing first is cheaper than an upsert with a condition, which locks, and so writes, every row.
     """
-    low, high = rows.select(low=pl.col("shopper_id").min(), high=pl.col("shopper_id").max()).row(0)
+    low, high = _ends(rows)
     names, sets = ", ".join(COLUMNS), ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
     old, new = (", ".join(f"{table}.{name}" for name in COMPARED) for table in ("p", "n"))
     with transaction.atomic():
