@@ -33,12 +33,13 @@ def parts(chance: Chance, rows: np.ndarray, usual: np.ndarray, groups: Sequence[
     float array of shape (n, n_groups); its rows sum to chance(rows) - chance(usual)
     """
     found = np.zeros((len(rows), len(groups)))
+    # Both ways begin and end alike: trees are asked for these once.
+    first, whole = chance(usual[None, :]), chance(rows)
     for order in (range(len(groups)), range(len(groups) - 1, -1, -1)):
-        mixed = np.repeat(usual[None, :], len(rows), axis=0)
-        before = chance(mixed)
+        mixed, before = np.repeat(usual[None, :], len(rows), axis=0), first
         for group in order:
             mixed[:, groups[group]] = rows[:, groups[group]]
-            after = chance(mixed)
+            after = whole if group == order[-1] else chance(mixed)
             found[:, group] += (after - before) / 2
             before = after
     return found
