@@ -211,6 +211,7 @@ CELERY_TASK_ROUTES = {
     "campaigns.tasks.*": {"queue": "send"},
     "recommender.tasks.train": {"queue": "train"},
     "segments.tasks.predict": {"queue": "train"},
+    "segments.tasks.cluster_shoppers": {"queue": "train"},
 }
 CELERY_TASK_TIME_LIMIT = 3000
 CELERY_BEAT_SCHEDULE_FILENAME = str(MAILAI_DATA_DIR / "beat.db")
@@ -223,6 +224,8 @@ CELERY_BEAT_SCHEDULE = {
     "rebuild-profiles": {"task": "segments.tasks.rebuild_profiles", "schedule": 86_400},
     # Nearly always two small queries: once a day, and after a file, it predicts.
     "predict": {"task": "segments.tasks.predict", "schedule": 600},
+    # Likewise: once a day, after the profiles of the day, and when the shop has grown.
+    "cluster-shoppers": {"task": "segments.tasks.cluster_shoppers", "schedule": 600},
     "sweep-training": {"task": "recommender.tasks.sweep_training", "schedule": 20},
     "train-nightly": {"task": "recommender.tasks.request_nightly_training", "schedule": 86_400},
     "sweep-campaigns": {"task": "campaigns.tasks.sweep", "schedule": 5},

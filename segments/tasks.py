@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 
 from mailai.errors import StateError
-from segments import predictions, sampling, services
+from segments import clustering, predictions, sampling, services
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ def rebuild_profiles() -> None:
     services.refresh_profiles(everybody=True, wait=False)
     services.record_sizes()
     predict.delay()
+    cluster_shoppers.delay()
 
 
 @shared_task(acks_late=True)
@@ -35,3 +36,14 @@ def predict() -> None:
         predictions.predict()
     except StateError as error:
         logger.info("no predictions: %s", error)
+
+
+@shared_task(acks_late=True)
+def cluster_shoppers() -> None:
+    """Make the groups of the day once its profiles are there; asked again and again, it works once."""
+    if not clustering.is_due():
+        return
+    try:
+        clustering.cluster_shoppers()
+    except StateError as error:
+        logger.info("no groups: %s", error)

@@ -65,9 +65,9 @@ def _ends(rows: pl.DataFrame) -> tuple[int, int]:
     return low, high
 
 
-def write_scores(rows: pl.DataFrame, *, at: int) -> None:
-    """Write scores and stages (SCORED) of these shopper_id and nothing else."""
-    names = ("updated_at", *SCORED)
+def write_scores(rows: pl.DataFrame, *, at: int, columns: Sequence[str] = SCORED) -> None:
+    """Write scores and stages (SCORED), or other columns, of these shopper_id and nothing else."""
+    names = ("updated_at", *columns)
     stored = rows.with_columns(_moment(pl.lit(at)).alias("updated_at")).select("shopper_id", *names)
     if not reading.postgres():
         stored = _texts(stored)

@@ -1,6 +1,6 @@
 """What is understood about shoppers, and the groups made from it."""
 
-from segments.models.clusters import Cluster, Clustering
+from segments.models.clusters import Cluster, Clustering, ClusteringTurn
 from segments.models.predictions import Prediction, PredictionRun, PredictionTrack
 from segments.models.profiles import Profile, ProfileRefresh, UsualPrice
 from segments.models.sampling import Sample
@@ -9,6 +9,7 @@ from segments.models.segments import Segment, SegmentSize, ShopperList, ShopperL
 __all__ = [
     "Cluster",
     "Clustering",
+    "ClusteringTurn",
     "Prediction",
     "PredictionRun",
     "PredictionTrack",

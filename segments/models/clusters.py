@@ -9,11 +9,12 @@ from django.utils import timezone
 class Clustering(models.Model):
     """One run of the clustering."""
 
-    # How many groups, and what the criterion said of each number that was tried: [{"k", "score"}].
+    # How many groups, 0 where there is nothing to tell apart, and what the criterion said of each number that was
+    # tried: [{"k", "score", "tiny": a group holds less than a hundredth}].
     n_clusters = models.PositiveSmallIntegerField()
     tried = models.JSONField(default=list)
     criterion = models.CharField(max_length=40)
-    # Feature -> mean and standard deviation over all shoppers, so that a later run scales alike.
+    # Feature -> {"mean", "deviation"} over all shoppers with an order, so that a later run finds the old centres again.
     scale = models.JSONField(default=dict)
     n_shoppers = models.PositiveIntegerField()
     # Adjusted Rand index against the run before, over shoppers in both; null for the first.
@@ -29,12 +30,12 @@ class Cluster(models.Model):
 
     clustering = models.ForeignKey(Clustering, on_delete=models.CASCADE, related_name="clusters")
     number = models.PositiveSmallIntegerField()
-    # A code with parts from which the name is said in the reader's language: {"traits": ["big_baskets", …], …}.
+    # Codes from which the name is said in the reader's language: {"traits": ["basket+", …]}, clearest first.
     traits = models.JSONField(default=dict)
     # A name that a person gave; "" = said from the traits. Kept with the number.
     name = models.CharField(max_length=80, blank=True)
     size = models.PositiveIntegerField()
-    # Feature -> the group's mean in natural units, and how many standard deviations from the shop's.
+    # Feature -> {"mean": in natural units, "score": standard deviations from the shop's mean, absent for spending}.
     centre = models.JSONField(default=dict)
 
     class Meta:
@@ -44,3 +45,13 @@ class Cluster(models.Model):
 
     def __str__(self) -> str:
         return f"{self.clustering_id} {self.number}"
+
+
+class ClusteringTurn(models.Model):
+    """Who makes groups at the moment (row 1)."""
+
+    # Renewed with every part by the one process that is at it; null while nobody is.
+    claimed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return str(self.claimed_at)
