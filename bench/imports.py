@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from bench.imports_file import write_file
+from mailai.management.commands.up import BEHIND
 
 # Ratio -> the least it may be: rows/s of the import against another way in the same run.
 LEAST = {
@@ -59,7 +60,9 @@ class Place:
 
     def start(self, way: str, file: Path, n_rows: int) -> "subprocess.Popen[str]":
         """Begin one way in a process of its own."""
-        command = [sys.executable, "-m", "bench.imports_ways", way, str(file), str(n_rows)]
+        # As `up` starts the worker that imports.
+        behind = BEHIND if way == "ours" else []
+        command = [*behind, sys.executable, "-m", "bench.imports_ways", way, str(file), str(n_rows)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         return subprocess.Popen(command, env=self.environment, text=True, **pipes)  # type: ignore[call-overload, no-any-return]
 

@@ -24,6 +24,8 @@ from mailai.errors import StateError
 
 GRACE_SECONDS = 30
 START_SECONDS = 60
+# Imports and training keep a core busy for minutes: pages go before them.
+BEHIND = ["nice", "-n", "5"] if shutil.which("nice") else []
 
 
 class Command(JsonCommand):
@@ -99,7 +101,7 @@ def _commands(host: str, port: int) -> dict[str, list[str]]:
             "--port", str(port), "--workers", "1", "--blocking-threads", "8", "--no-ws", "--log-level", "warning",
             "mailai.wsgi:application",
         ],
-        "worker": [*celery, "worker", *worker_class, *quiet],
+        "worker": [*BEHIND, *celery, "worker", *worker_class, *quiet],
         "beat": [*celery, "beat", "--loglevel=warning", "--pidfile="],
     }  # fmt: skip
 
