@@ -2,13 +2,16 @@
 
 from django.urls import path
 
-from segments import prediction_views, views
+from segments import cluster_views, prediction_views, views
 
 app_name = "segments"
 urlpatterns = [
     path("", views.segment_list, name="list"),
     path("new/", views.new, name="new"),
     path("count/", views.count, name="count"),
+    path("groups/", cluster_views.groups, name="groups"),
+    path("groups/<int:number>/name/", cluster_views.rename, name="group_rename"),
+    path("groups/<int:number>/segment/", cluster_views.make_segment, name="group_segment"),
     path("starter/", views.starter, name="starter"),
     path("predictions/", prediction_views.model_card, name="predictions"),
     path("<uuid:uuid>/", views.detail, name="detail"),

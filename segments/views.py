@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from mailai.accounts.roles import MARKETER, UserRequest, has_role, require_login, require_role
 from mailai.errors import InputError, StateError
 from mailai.ui.tables import paginate
-from segments import builder, pages, panel, queries, rules, services, usage
+from segments import builder, cluster_pages, pages, panel, queries, rules, services, usage
 from segments.models import Segment
 from segments.starters import STARTERS
 
@@ -27,6 +27,7 @@ def segment_list(request: HttpRequest) -> HttpResponse:
         "nav": "segments",
         "page": page,
         "rows": pages.rows(list(page.rows)),
+        "suggested": cluster_pages.suggested(),
         "starters": [one for one in STARTERS.values() if str(one.name) not in names],
         "may_edit": has_role(request.user, MARKETER),
     }

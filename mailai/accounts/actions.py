@@ -22,6 +22,7 @@ LABELS = {
     "campaign.subjects": _("Changed the subjects"),
     "campaign.test": _("Sent a test"),
     "campaign.timing": _("Chose sender and time"),
+    "cluster.rename": _("Named a group of similar shoppers"),
     "demo.load": _("Loaded the demo shop"),
     "demo.react": _("Let demo shoppers react"),
     "demo.remove": _("Removed the demo shop"),

@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.utils.translation import gettext as _
 
 from behaviour.models import Event
-from segments import mails, queries
+from segments import cluster_words, mails, queries
 from segments.fields import BOUGHT, CLUSTER, FIELDS, TEXT, Field
 from segments.models import Cluster, Clustering, Segment, ShopperList
 
@@ -82,7 +82,7 @@ class Choices:
         """The groups of the newest clustering."""
         newest = Clustering.objects.order_by("-at", "-pk").first()
         rows = Cluster.objects.filter(clustering=newest).order_by("number") if newest else ()
-        return [(str(row.number), row.name or _("Group %(n)s") % {"n": row.number}) for row in rows]
+        return [(str(number), name) for number, name in cluster_words.names(rows).items()]
 
     @cached_property
     def campaigns(self) -> Options:
