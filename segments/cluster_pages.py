@@ -115,7 +115,8 @@ def _chart(
     return Chart(
         id=name, finding=finding, explanation=why, label=said, columns=[_("Group"), column],
         figure=_sideways(bars([Series(column, labels, shares, colour)], y_format=".0%")),
-        rows=[(title, numbers.percent(share)) for title, share in zip(titles, shares, strict=True)], height=200 if len(titles) <= FEW_BARS else 280,
+        rows=[(title, numbers.percent(share)) for title, share in zip(titles, shares, strict=True)],
+        height=200 if len(titles) <= FEW_BARS else 280,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from segments import order_reads, reading
 from segments.core import alike
 from segments.models import Profile
 
-BLOCK = 100_000
+BLOCK = 50_000
 SCHEMA = {
     "id": pl.Int64, "cluster": pl.Int64, "spending": pl.Float64, "orders": pl.Float64, "basket": pl.Float64,
     "last": pl.Float64, "discount": pl.Float64, "categories": pl.String, "visits": pl.Float64,
@@ -41,12 +41,13 @@ class Buyers:
 
 def buyers(as_of: datetime) -> Buyers:
     """Return what all shoppers with an order are compared by."""
+    # First, so that the orders are gone from memory before the profiles come.
+    who, share = _christmas(as_of)
     end = as_of.timestamp()
-    parts = [_figures(block, end) for block in _blocks()]
-    whole = pl.concat(parts) if parts else _figures(pl.DataFrame(schema=SCHEMA), end)
+    whole = pl.concat([_figures(pl.DataFrame(schema=SCHEMA), end), *(_figures(block, end) for block in _blocks())])
     ids = whole["id"].to_numpy()
     figures = {name: whole[name].to_numpy() for name in ("spending", *alike.FEATURES) if name in whole.columns}
-    figures["christmas"] = _christmas(ids, as_of)
+    figures["christmas"] = _of(ids, who, share)
     return Buyers(ids, whole["cluster"].to_numpy(), figures)
 
 
@@ -74,10 +75,15 @@ def _figures(rows: pl.DataFrame, end: float) -> pl.DataFrame:
     return found.with_columns(pl.when(pl.col("focus") > 0).then(pl.col("focus")).otherwise(float("nan")).alias("focus"))
 
 
-def _christmas(ids: np.ndarray, as_of: datetime) -> np.ndarray:
+def _christmas(as_of: datetime) -> tuple[np.ndarray, np.ndarray]:
     book = order_reads.read_book(as_of)
     share = alike.christmas_share(book.shopper, book.day, len(book.shoppers))
-    if not len(share) or not len(ids):
-        return np.full(len(ids), np.nan)
-    places = np.searchsorted(book.shoppers, ids).clip(0, len(book.shoppers) - 1)
-    return np.where(book.shoppers[places] == ids, share[places], np.nan)
+    return book.shoppers, share.astype(np.float32)
+
+
+def _of(ids: np.ndarray, who: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Return the shares of these ids, NaN of those who are not among `who`, ascending."""
+    if not len(who) or not len(ids):
+        return np.full(len(ids), np.nan, np.float32)
+    places = np.searchsorted(who, ids).clip(0, len(who) - 1)
+    return np.where(who[places] == ids, share[places], np.float32(np.nan))

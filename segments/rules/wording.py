@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from mailai.ui import numbers
-from segments.fields import AHEAD, BETWEEN, BOUGHT, CHOICE, DAYS, FIELDS, LISTS, NUMERIC, SHARE, Field
+from segments.fields import AHEAD, BETWEEN, BOUGHT, CHOICE, CLUSTER, DAYS, FIELDS, LISTS, NUMERIC, SHARE, Field
 from segments.rules import wording_behaviour
 from segments.rules.names import Names, names_in
 
@@ -74,7 +74,7 @@ class _Sentence:
     def phrase(self, rule: dict[str, Any], *, nested: bool = False) -> str:
         """Say a part of the rule."""
         if "field" in rule:
-            return self._with(WHOSE, on_field(rule))
+            return self._with(WHOSE, on_field(rule, self.names))
         if "not" in rule:
             return self._opposite(rule["not"])
         if "all" not in rule and "any" not in rule:
@@ -104,20 +104,27 @@ class _Sentence:
         return str(word) % {"phrase": said}
 
 
-def on_field(rule: dict[str, Any]) -> str:
+def on_field(rule: dict[str, Any], names: Names) -> str:
     """Say a condition on a field."""
     asked, op = FIELDS[rule["field"]], rule["op"]
     phrases = PHRASES.get(asked.kind, NUMBER_PHRASES)
     value = rule.get("value")
-    return str(phrases[op]) % {"subject": asked.subject, "value": "" if value is None else _value(asked, op, value)}
+    said = "" if value is None else _value(asked, op, value, names)
+    return str(phrases[op]) % {"subject": asked.subject, "value": said}
 
 
-def _value(asked: Field, op: str, value: Any) -> str:
+def _value(asked: Field, op: str, value: Any, names: Names) -> str:
     if op in LISTS:
-        return numbers.listed(_value(asked, "=", one) for one in value)
+        return numbers.listed(_one_value(asked, one, names) for one in value)
     if op == BETWEEN:
-        low, high = (_value(asked, "=", one) for one in value)
+        low, high = (_one_value(asked, one, names) for one in value)
         return _("%(low)s and %(high)s") % {"low": low, "high": high}
+    return _one_value(asked, value, names)
+
+
+def _one_value(asked: Field, value: Any, names: Names) -> str:
+    if asked.kind == CLUSTER and value in names.clusters:
+        return f"“{names.clusters[value]}”"
     if asked.kind in (DAYS, AHEAD):
         return days(value)
     if asked.kind == CHOICE:

@@ -159,3 +159,12 @@ def test_the_page_says_how_sure_the_groups_are(score: float, stability: float | 
     said = cluster_words.how_sure(run)
     assert len(said) == len(words)
     assert all(one.startswith(word) for one, word in zip(said, words, strict=True))
+
+
+def test_a_rule_names_the_group(clustering: Clustering) -> None:
+    rule = {"all": [{"field": "cluster", "op": "in", "value": [2, 9]}]}
+    assert "“Long away”" in rules.describe(rule)
+    assert "9" in rules.describe(rule)
+    # Numbers that groups once had and lost still read.
+    clustering.delete()
+    assert "“" not in rules.describe(rule)
