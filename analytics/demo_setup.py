@@ -1,14 +1,17 @@
 """The demo shop made live: data, segments, profiles, a trained model, the demo inbox. Only this room sees all."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from behaviour import demo
 from behaviour.models import Shopper
 from campaigns import senders
 from mailai.accounts.models import AuditEntry
+from mailai.errors import StateError
 from recommender import services as recommender
 from recommender.models import TrainingRun
+from segments import clustering
 from segments import services as segments
 
 Say = Callable[[str], None]
@@ -33,6 +36,11 @@ def set_up_demo_shop(*, by: Any = None, say: Say = lambda text: None) -> dict[st
     segments.make_starter_segments(demo=True)
     say("Shopper profiles")
     segments.refresh_profiles(everybody=True)
+    if clustering.is_due():
+        say("Groups of similar shoppers")
+        # A worker that is at it already does it as well.
+        with suppress(StateError):
+            clustering.cluster_shoppers()
     if not TrainingRun.objects.filter(state=TrainingRun.State.DONE).exists():
         say("A model that picks products")
         recommender.request_training(by=by)

@@ -224,7 +224,7 @@ CELERY_BEAT_SCHEDULE = {
     "rebuild-profiles": {"task": "segments.tasks.rebuild_profiles", "schedule": 86_400},
     # Nearly always two small queries: once a day, and after a file, it predicts.
     "predict": {"task": "segments.tasks.predict", "schedule": 600},
-    # Likewise: once a day, after the profiles of the day, and when the shop has grown.
+    # Likewise: once a day, after the profiles of the day, and when the shop became another.
     "cluster-shoppers": {"task": "segments.tasks.cluster_shoppers", "schedule": 600},
     "sweep-training": {"task": "recommender.tasks.sweep_training", "schedule": 20},
     "train-nightly": {"task": "recommender.tasks.request_nightly_training", "schedule": 86_400},

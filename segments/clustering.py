@@ -27,8 +27,8 @@ from segments.models import Cluster, Clustering, ClusteringTurn, Profile, Profil
 logger = logging.getLogger(__name__)
 # A process that was killed gives no sign of life; after this long another takes over.
 ABANDONED = timedelta(minutes=15)
-# From so many times the shoppers of the last run on, the groups are made anew within the day.
-GROWN = 1.2
+# With so many times more or fewer shoppers than at the last run, the groups are made anew within the day.
+OTHER = 1.2
 BLOCK = 50_000
 CRITERION = "silhouette"
 
@@ -61,7 +61,7 @@ def newest() -> Clustering | None:
 
 
 def is_due(now: datetime | None = None) -> bool:
-    """Say whether to make groups: the profiles of the day are there and no groups yet, or the shop has grown much."""
+    """Say whether to make groups: the profiles of the day are there and no groups yet, or the shop became another."""
     midnight = news.windows(now).today
     profiles, last = ProfileRefresh.objects.filter(pk=1).first(), newest()
     if profiles is None or profiles.full_at is None or profiles.full_at < midnight:
@@ -71,7 +71,7 @@ def is_due(now: datetime | None = None) -> bool:
     n_buyers = Profile.objects.filter(n_orders__gt=0).count()
     if last is None:
         return n_buyers > 0
-    return last.at < midnight or n_buyers > GROWN * last.n_shoppers
+    return last.at < midnight or not last.n_shoppers / OTHER <= n_buyers <= last.n_shoppers * OTHER
 
 
 def cluster_shoppers(now: datetime | None = None, *, seed: int = 0) -> Done:

@@ -156,6 +156,16 @@ def test_a_shop_that_grew_is_grouped_again(profiles: Any) -> None:
     assert list(Clustering.objects.order_by("pk").values_list("n_clusters", flat=True)) == [0, 2]
 
 
+def test_a_shop_that_lost_its_shoppers_loses_its_groups(profiles: Any) -> None:
+    profiles(100)
+    tasks.cluster_shoppers()
+    Shopper.objects.all().delete()
+    ProfileRefresh.objects.update(refreshed_at=timezone.now())
+    for _turn in range(2):
+        tasks.cluster_shoppers()
+    assert list(Clustering.objects.order_by("pk").values_list("n_clusters", flat=True)) == [2, 0]
+
+
 def test_the_command_answers_as_json(profiles: Any) -> None:
     profiles(100)
     out = StringIO()
