@@ -9,8 +9,8 @@ from django.utils.timezone import now
 from behaviour import bulk
 from behaviour.models import Product, Shop, Shopper, Upload, new_pseudonym
 
-# Names kept in memory between blocks (about 60 MB); above it the map starts again.
-MOST_KNOWN = 1_000_000
+# Names kept in memory between blocks (about 10 MB); above it the map starts again.
+MOST_KNOWN = 150_000
 BATCH = 5000
 SCHEMA = {"name": pl.String, "id": pl.Int64}
 # Who was merged is found under the name of old.
