@@ -227,7 +227,7 @@ def fit_drift(predicted: list[float], happened: list[float], years: float) -> fl
     """Return the standard deviation of the totals' log error, with two windows' worth of doubt beside those played.
 
     In less than two years no season shows itself twice, however calm the windows were that were played: the drift is
-    then at least 40 %, about what December is above September in the year of Online Retail.
+    then at least 40 %. The figure is ours, chosen with the last quarter of Online Retail in view.
     """
     errors = [np.log(h / p) for p, h in zip(predicted, happened, strict=True) if p > 0 and h > 0]
     measured = float(np.sqrt((np.sum(np.square(errors)) + 2 * USUAL_DRIFT**2) / (len(errors) + 2)))
