@@ -99,10 +99,10 @@ def _make_segment(desk: Watched) -> None:
     desk.open("/segments/new/")
     page = desk.page
     page.fill("#segment-name", "Ordered twice")
-    for label, option in (("What to ask", "n_orders"), ("Orders: comparison", ">=")):
-        with page.expect_response("**/segments/new/"):
-            page.get_by_label(label).select_option(option)
-    page.fill("input[name='value-0.0']", "2")
+    page.get_by_role("button", name="Condition", exact=True).click()
+    with page.expect_response("**/segments/new/"):
+        page.locator("#what-0\\.0").select_option("field:n_orders")
+    page.locator("#value-0\\.0").fill("2")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Ordered twice")
 
