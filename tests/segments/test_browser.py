@@ -10,7 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from campaigns.models import Campaign, Message
-from segments import services
+from segments import estimate, sampling, services
 from segments.models import Prediction, PredictionRun, Segment
 from tests.browser import DESKTOP, PHONE, Visit
 
@@ -178,8 +178,6 @@ def test_every_kind_of_condition_suits_everybody(
 def test_a_large_shop_gets_an_estimate_first_and_then_the_exact_count(
     coats: list[Any], marketer: Any, visit: Visit, monkeypatch: Any
 ) -> None:
-    from segments import estimate, sampling
-
     monkeypatch.setattr(sampling, "SIZE", 3)
     monkeypatch.setattr(estimate, "ENOUGH_HITS", 0)
     sampling.draw(size=3)
