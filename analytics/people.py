@@ -1,21 +1,20 @@
 """Shoppers for people: the list, and what is known about one of them. Nothing here reads an identity."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, When
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from behaviour import consent, identity
 from behaviour.models import Consent, Event, Merge, Product, Shop, Shopper, Upload
 from campaigns.models import Message
-from mailai.errors import InputError
 from mailai.ui.keyset import Sorting, a_moment, a_number
 from segments import rules
 from segments.models import Profile, Segment
+from segments.rules.fitting import fitting
 
 N_MESSAGES = 6
 N_MERGES = 20
@@ -152,16 +151,10 @@ def likes(profile: Profile | None) -> list[dict[str, Any]]:
 
 
 def segments_of(shopper: Shopper) -> list[Segment]:
-    """Return the segments that she belongs to now, among the newest; two queries, however many there are."""
-    newest = list(Segment.objects.order_by("-updated_at", "-pk")[:N_SEGMENTS])
-    fits = {}
-    for segment in newest:
-        with suppress(InputError):
-            fits[f"fits_{segment.pk}"] = Case(When(rules.condition(segment.rule), then=True), default=False)
-    if not fits:
-        return []
-    answers = Shopper.objects.filter(pk=shopper.pk).annotate(**fits).values(*fits).first() or {}
-    return sorted((one for one in newest if answers.get(f"fits_{one.pk}")), key=str)
+    """Return the segments that she belongs to now, among the newest; two queries, and those for what they name."""
+    newest = Segment.objects.order_by("-updated_at", "-pk")[:N_SEGMENTS]
+    fits = fitting({segment: segment.rule for segment in newest}, [shopper.pk], timezone.now())
+    return sorted((segment for segment, who in fits.items() if who), key=str)
 
 
 def days_since(moment: datetime | None) -> int | None:

@@ -88,8 +88,11 @@ def _about_all() -> int:
 def _sample(rule: dict[str, Any]) -> list[dict[str, Any]]:
     """Return six of them with why they match; none where the database takes too long."""
     now, draw = timezone.now(), secrets.randbelow(queries.SHUFFLE)
-    found = counting.in_time(lambda: queries.sample(rule, draw=draw, now=now), counting.EDITOR_SECONDS) or []
-    why = facts(rule, found, now=now, currency=Shop.current().currency) if found else {}
+    found = counting.in_time(lambda: queries.sample(rule, draw=draw, now=now), counting.EDITOR_SECONDS)
+    if not found:
+        return []
+    currency = Shop.current().currency
+    why = counting.in_time(lambda: facts(rule, found, now=now, currency=currency), counting.EDITOR_SECONDS) or {}
     return [
         {
             "shopper": shopper,

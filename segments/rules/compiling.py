@@ -74,15 +74,15 @@ def _segment(rule: dict[str, Any], context: Context, *, wanted: bool) -> Part:
 
 def _mail(rule: dict[str, Any], context: Context, *, wanted: bool) -> Part:
     op, n, wanted = _positive(rule, wanted=wanted)
-    return _among(mailing.shoppers(rule, context, op, n), wanted=wanted)
+    return _among(mailing.shoppers(rule, context, op, n), context, wanted=wanted)
 
 
 def _sequence(rule: dict[str, Any], context: Context, *, wanted: bool) -> Part:
-    return _among(events.sequence(rule, context), wanted=wanted)
+    return _among(events.sequence(rule, context), context, wanted=wanted)
 
 
 def _list(rule: dict[str, Any], context: Context, *, wanted: bool) -> Part:
-    return _among(special.members(context.lists[rule["list"]]), wanted=wanted)
+    return _among(special.members(context.lists[rule["list"]]), context, wanted=wanted)
 
 
 def _anniversary(rule: dict[str, Any], context: Context, *, wanted: bool) -> Part:
@@ -112,8 +112,10 @@ def _joined(kind: str, asked: Sequence[Asked], *, wanted: bool) -> Part:
     return Part(Q(*(part.q for part in parts), _connector=Q.OR), any(part.looks for part in parts))
 
 
-def _among(found: "QuerySet[Any]", *, wanted: bool) -> Part:
+def _among(found: "QuerySet[Any]", context: Context, *, wanted: bool) -> Part:
     """Return who is, or is not, among the shoppers of a queryset of shopper ids."""
+    if context.only is not None:
+        found = found.filter(shopper_id__in=context.only)
     inside = Q(pk__in=found)
     if wanted or connection.vendor != "postgresql":
         return Part(inside if wanted else ~inside, looks=True)
@@ -142,7 +144,7 @@ def _did(rule: dict[str, Any], context: Context, *, wanted: bool) -> Part:
         path, lookup, limit = known
         holds = Q(**{path + lookup: limit})
         return Part(holds if wanted else ~holds | Q(**{f"{path}__isnull": True}))
-    return _among(events.shoppers(rule, context, op, n), wanted=wanted)
+    return _among(events.shoppers(rule, context, op, n), context, wanted=wanted)
 
 
 # ---------- conditions on fields
@@ -154,7 +156,7 @@ def _field(rule: dict[str, Any], context: Context, *, wanted: bool) -> Part:
         op, wanted = NEGATIVE[op], not wanted
     value: Any = rule.get("value")
     if field.kind == BOUGHT:
-        return _among(events.buyers(value if op == "in" else [value]), wanted=wanted)
+        return _among(events.buyers(value if op == "in" else [value]), context, wanted=wanted)
     return Part(_leaf(field, op, value, context, wanted=wanted))
 
 

@@ -1,5 +1,6 @@
 """What the conditions of rules that are asked together share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -17,6 +18,8 @@ class Context:
     # Uuid as text -> the validated rule of a segment, the row id of a list.
     segments: dict[str, dict[str, Any]] = field(default_factory=dict)
     lists: dict[str, int] = field(default_factory=dict)
+    # Row ids of the few shoppers that are asked about: then no condition looks at the events of anybody else.
+    only: Sequence[int] | None = None
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,48 +12,137 @@ from django.utils.translation import ngettext
 
 from behaviour.models import Event, Shopper
 from mailai.ui import numbers
-from segments.fields import BOUGHT, CHOICE, DAYS, FIELDS, MONEY, SHARE, Field
+from segments.fields import AHEAD, BOUGHT, CHOICE, CLUSTER, DAYS, FIELDS, MONEY, NEGATIVE, SHARE, Field
+from segments.rules import special
 from segments.rules.context import Context
 from segments.rules.events import times, within
+from segments.rules.fitting import fitting
 from segments.rules.mailing import MOMENTS, mails_within
+from segments.rules.names import Names, names_in
 from segments.rules.wording import days
-from segments.rules.wording_behaviour import things
+from segments.rules.wording_behaviour import ANNIVERSARIES, phrase, things
 
+Rule = Mapping[str, Any]
 N_FACTS = 3
-N_COUNTED = 5
+# Conditions that are looked into, and those of them that cost a query of their own.
+N_ASKED, N_COUNTED = 20, 5
 
 
 def facts(rule: dict[str, Any], shoppers: Sequence[Shopper], *, now: datetime, currency: str) -> dict[int, str]:
     """Return per shopper what she has of what the rule asks about, at most three things.
 
-    Costs one query per condition on behaviour, at most five of them, however many shoppers.
+    What somebody did comes before what she did not do. Costs a query for who fits which condition, one per condition
+    on behaviour, at most five of them, and one per kind of name, however many shoppers.
     """
-    context = Context(now)
-    found: dict[int, list[str]] = defaultdict(list)
-    asked = list(_positive(rule))
-    for one in [one for one in asked if "did" in one or "mail" in one][:N_COUNTED]:
-        for pk, said in _counted(one, shoppers, context).items():
-            found[pk].append(said)
-    names = dict.fromkeys(one["field"] for one in asked if "field" in one)
-    for shopper in shoppers:
-        for name in names:
-            if said := _on_field(FIELDS[name], shopper, now=now, currency=currency):
-                found[shopper.pk].append(said)
-    return {pk: " · ".join(list(dict.fromkeys(said))[:N_FACTS]) for pk, said in found.items()}
+    asked = dict(enumerate(list(_leaves(rule))[:N_ASKED]))
+    parts = {number: one if wanted else {"not": one} for number, (one, wanted) in asked.items()}
+    fits = fitting(parts, [one.pk for one in shoppers], now)
+    say = _Reasons(shoppers, Context(now), names_in([rule]), currency)
+    found: dict[int, dict[bool, list[str]]] = defaultdict(lambda: {True: [], False: []})
+    for number, (one, wanted) in asked.items():
+        done = _is_done(one, wanted=wanted)
+        for pk, said in say.reasons(one, fits.get(number, set()), done=done).items():
+            found[pk][done].append(said)
+    return {pk: " · ".join(list(dict.fromkeys(said[True] + said[False]))[:N_FACTS]) for pk, said in found.items()}
 
 
-def _positive(rule: dict[str, Any], *, wanted: bool = True) -> Iterator[dict[str, Any]]:
-    """Give the conditions that a shopper can have met by doing something; of fields also the excluded ones."""
+def _leaves(rule: Rule, *, wanted: bool = True) -> Iterator[tuple[dict[str, Any], bool]]:
+    """Give the conditions of a rule, each with whether it, or its opposite, is asked for."""
     if "not" in rule:
-        yield from _positive(rule["not"], wanted=not wanted)
+        yield from _leaves(rule["not"], wanted=not wanted)
     elif "all" in rule or "any" in rule:
         for part in rule.get("all") or rule.get("any") or ():
-            yield from _positive(part, wanted=wanted)
-    elif "field" in rule or (wanted and ("did" in rule or "mail" in rule) and times(rule) != ("=", 0)):
-        yield rule
+            yield from _leaves(part, wanted=wanted)
+    else:
+        yield dict(rule), wanted
 
 
-def _counted(rule: Mapping[str, Any], shoppers: Sequence[Shopper], context: Context) -> dict[int, str]:
+def _is_done(rule: Rule, *, wanted: bool) -> bool:
+    """Whether who fits has something: did it, got it, stands on the list, has a value."""
+    if "field" in rule:
+        negative = rule["op"] in NEGATIVE
+        return wanted ^ negative if FIELDS[rule["field"]].kind == BOUGHT else True
+    if "did" in rule or "mail" in rule:
+        op, n = times(rule)
+        return wanted ^ (op == "<=" or n == 0)
+    return wanted
+
+
+class _Reasons:
+    """The reasons of some shoppers, condition by condition."""
+
+    def __init__(self, shoppers: Sequence[Shopper], context: Context, names: Names, currency: str) -> None:
+        self.shoppers, self.context, self.names, self.currency = shoppers, context, names, currency
+        self.n_counted = 0
+
+    def reasons(self, rule: Rule, fit: set[int], *, done: bool) -> dict[int, str]:
+        """Return per shopper that fits a condition, or its opposite, what she has of it."""
+        people = [one for one in self.shoppers if one.pk in fit]
+        if not people:
+            return {}
+        if "field" in rule and FIELDS[rule["field"]].kind != BOUGHT:
+            return {one.pk: self._on_field(FIELDS[rule["field"]], one) for one in people}
+        if "anniversary" in rule and done:
+            return {one.pk: self._anniversary(rule, one) for one in people}
+        if "field" in rule:
+            value = rule["value"] if isinstance(rule["value"], list) else [rule["value"]]
+            rule = {"did": Event.Kind.PURCHASE, "where": {"category": value}}
+        counted: dict[int, str] = {}
+        if done and ("did" in rule or "mail" in rule) and self.n_counted < N_COUNTED:
+            self.n_counted += 1
+            counted = _counted(rule, people, self.context)
+        return dict.fromkeys(fit, self._phrase(rule, done=done)) | counted
+
+    def _phrase(self, rule: Rule, *, done: bool) -> str:
+        """Say a condition, or its opposite, as it stands."""
+        if "segment" in rule:
+            said = _("in the segment “%(name)s”") if done else _("not in the segment “%(name)s”")
+            return said % {"name": self.names.segments.get(rule["segment"], rule["segment"])}
+        if "list" in rule:
+            said = _("on the list “%(name)s”") if done else _("not on the list “%(name)s”")
+            return said % {"name": self.names.lists.get(rule["list"], rule["list"])}
+        few = ("did" in rule or "mail" in rule) and (times(rule)[0] == "<=" or times(rule)[1] == 0)
+        return phrase(rule, self.names, happened=done ^ few)
+
+    def _anniversary(self, rule: Rule, shopper: Shopper) -> str:
+        event = str(ANNIVERSARIES[rule["anniversary"]])
+        at = _value(shopper, special.PATHS[rule["anniversary"]])
+        day = numbers.day(at.astimezone(self.context.zone))
+        return _("%(event)s on %(day)s") % {"event": event[:1].upper() + event[1:], "day": day}
+
+    def _on_field(self, field: Field, shopper: Shopper) -> str:
+        value = _value(shopper, field.path)
+        shown = self._missing(field) if value is None or value == "" else self._shown(field, value)
+        return _("%(label)s: %(value)s") % {"label": field.label, "value": shown}
+
+    def _missing(self, field: Field) -> str:
+        return _("never") if field.kind == DAYS else _("not known")
+
+    def _shown(self, field: Field, value: Any) -> str:
+        if field.kind == DAYS:
+            return _("%(days)s ago") % {"days": days((self.context.now - value).days)}
+        if field.kind == CHOICE:
+            known = {field.stored(key): str(label) for key, label in field.choices}
+            return known.get(value, str(value))
+        if field.kind == CLUSTER:
+            return self.names.clusters.get(value, str(value))
+        if field.kind == MONEY:
+            return numbers.money(Decimal(value), self.currency)
+        if field.kind == SHARE:
+            return numbers.percent(value)
+        if field.kind == AHEAD and isinstance(value, date):
+            return numbers.day(value)
+        return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
+
+
+def _value(shopper: Shopper, path: str) -> Any:
+    value: Any = shopper
+    for step in path.split("__"):
+        value = getattr(value, step, None)
+    return value
+
+
+def _counted(rule: Rule, shoppers: Sequence[Shopper], context: Context) -> dict[int, str]:
     found: QuerySet[Any] | None
     if "did" in rule:
         found, counted, moment = within(rule, context)
@@ -65,7 +154,7 @@ def _counted(rule: Mapping[str, Any], shoppers: Sequence[Shopper], context: Cont
     return {row["shopper_id"]: _said(rule, row["n"], numbers.day(row["last"].astimezone(context.zone))) for row in rows}
 
 
-def _said(rule: Mapping[str, Any], n: int, last: str) -> str:
+def _said(rule: Rule, n: int, last: str) -> str:
     """Say "3 orders of Trail running, last 12 Nov"."""
     what = things(rule.get("where", {}))
     if rule.get("did") == Event.Kind.PURCHASE:
@@ -74,6 +163,8 @@ def _said(rule: Mapping[str, Any], n: int, last: str) -> str:
         return _("last opened %(day)s") % {"day": last}
     elif rule.get("mail") == "clicked" or rule.get("did") == Event.Kind.EMAIL_CLICK:
         return _("last clicked %(day)s") % {"day": last}
+    elif rule.get("mail") == "ignored":
+        said = ngettext("%(n)s email left unopened", "%(n)s emails left unopened", n) % {"n": f"{n:,}"}
     elif "mail" in rule:
         said = ngettext("%(n)s email", "%(n)s emails", n) % {"n": f"{n:,}"}
     else:
@@ -81,25 +172,3 @@ def _said(rule: Mapping[str, Any], n: int, last: str) -> str:
         said = ngettext("%(label)s %(n)s time", "%(label)s %(n)s times", n) % {"label": label, "n": f"{n:,}"}
     said = _("%(what)s: %(said)s") % {"what": what, "said": said} if what else said
     return _("%(said)s, last %(day)s") % {"said": said, "day": last}
-
-
-def _on_field(field: Field, shopper: Shopper, *, now: datetime, currency: str) -> str:
-    value: Any = shopper
-    for step in field.path.split("__") if field.path else []:
-        value = getattr(value, step, None)
-    if field.kind == BOUGHT or value is None or value == "":
-        return ""
-    return _("%(label)s: %(value)s") % {"label": field.label, "value": _shown(field, value, now, currency)}
-
-
-def _shown(field: Field, value: Any, now: datetime, currency: str) -> str:
-    if field.kind == DAYS:
-        return _("%(days)s ago") % {"days": days((now - value).days)}
-    if field.kind == CHOICE:
-        names = {field.stored(key): str(label) for key, label in field.choices}
-        return names.get(value, str(value))
-    if field.kind == MONEY:
-        return numbers.money(Decimal(value), currency)
-    if field.kind == SHARE:
-        return numbers.percent(value)
-    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Count, QuerySet
 
-from behaviour.models import Shopper
+from behaviour.models import Event
 from segments import mails
 from segments.rules.context import Context
 from segments.rules.windows import bounds
@@ -18,7 +18,7 @@ def shoppers(rule: Mapping[str, Any], context: Context, op: str, n: int) -> "Que
     """Return the ids of those to whom it happened with at least, or exactly, n mails; n is at least 1."""
     found = mails_within(rule, context)
     if found is None:
-        return Shopper.objects.none().values("pk")
+        return Event.objects.none().values("shopper_id")
     if (op, n) == (">=", 1):
         return found.values("shopper_id")
     grouped = found.values("shopper_id").annotate(n_times=Count("pk"))

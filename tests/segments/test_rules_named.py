@@ -1,6 +1,7 @@
 """Rules on behaviour: what is refused, how they read, what shoppers have of them; segments that name each other."""
 
-from datetime import timedelta
+import json
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +11,16 @@ from django.urls import reverse
 from campaigns.models import Campaign, Message
 from mailai.errors import InputError, StateError
 from segments import builder, rules, services, usage
-from segments.models import Segment, ShopperList, ShopperListMember
+from segments.models import (
+    Cluster,
+    Clustering,
+    Prediction,
+    PredictionRun,
+    Profile,
+    Segment,
+    ShopperList,
+    ShopperListMember,
+)
 from segments.rules.facts import facts
 from tests.segments.conftest import NOW
 
@@ -123,12 +133,67 @@ def test_facts_say_why_a_shopper_fits(make_shopper: Any, make_product: Any, buy:
     mugs, buyer, looker = make_product(category="Mugs"), make_shopper(), make_shopper()
     for days, ref in ((3, "A"), (3, "A"), (9, "B")):
         buy(buyer, days, product=mugs, ref=ref)
+    for shopper in (buyer, looker):
+        make_event(shopper, "cart")
     make_event(looker, "email_open", at=NOW - timedelta(days=4))
+    Profile.objects.create(shopper=looker, last_open_at=NOW - timedelta(days=4), last_cart_at=NOW)
+    Profile.objects.create(shopper=buyer, last_cart_at=NOW)
     rule = rules.validate({"any": [BOUGHT_TWICE, {"did": "email_open"}, {"not": {"did": "cart"}}]})
     assert facts(rule, [buyer, looker], now=NOW, currency="GBP") == {
         buyer.pk: "something of Mugs: 2 orders, last Fri 12 Jun",
         looker.pk: "last opened Thu 11 Jun",
     }
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ({"field": "cluster", "op": "=", "value": 3}, "Group of similar shoppers: Regulars"),
+        ({"field": "days_since_last_order", "op": "unknown"}, "Last order: never"),
+        ({"not": {"field": "country", "op": "=", "value": "France"}}, "Country: Spain"),
+        ({"field": "days_to_next_order", "op": "known"}, "Next order expected: Wed 1 Jul"),
+        ({"field": "bought_category", "op": "in", "value": ["Mugs"]}, "something of Mugs: 1 order, last Fri 12 Jun"),
+        ({"field": "bought_category", "op": "!=", "value": "Bags"}, "did not order something of Bags"),
+        ({"did": "view", "times": {"op": "<=", "n": 2}}, "looked at a product at most 2 times"),
+        ({"did": "refund", "times": {"op": "=", "n": 0}}, "did not return a product"),
+        ({"not": {"did": "view", "within": {"days": 9}}}, "did not look at a product in the last 9 days"),
+        ({"not": {"mail": "clicked"}}, "did not click in an email"),
+        ({"mail": "ignored"}, "1 email left unopened, last Sun 14 Jun"),
+        ({"anniversary": "sign_up", "from_days": 0, "to_days": 9}, "Sign-up on Mon 17 Jun 2024"),
+        ({"segment": "SEGMENT"}, "in the segment “Spaniards”"),
+        ({"list": "LIST"}, "on the list “Fair”"),
+        ({"not": {"list": "OTHER"}}, "not on the list “Other”"),
+        (LOOKED | {"within": {"days": 60}}, "looked at a product in the last 60 days and then did not order"),
+        # Of what is asked at will, only what holds is a reason.
+        ({"any": [{"field": "n_orders", "op": ">=", "value": 9}, {"list": "LIST"}]}, "on the list “Fair”"),
+        ({"any": [{"not": {"did": "view", "within": {"days": 9}}}, {"list": "LIST"}]}, "on the list “Fair” · did"),
+    ],
+)
+def test_every_kind_of_condition_gives_a_reason(
+    rule: dict[str, Any], why: str, make_shopper: Any, make_product: Any, make_event: Any, buy: Any
+) -> None:
+    shopper = make_shopper(country="Spain", signed_up_at=datetime(2024, 6, 17, 12, tzinfo=UTC))
+    Profile.objects.create(shopper=shopper, cluster=3, n_orders=1)
+    run = PredictionRun.objects.create(as_of=NOW, state="done")
+    figures = {one.name: 0 for one in Prediction._meta.fields if not one.null and not one.has_default()}
+    figures |= {"shopper": shopper, "run": run, "next_order_on": date(2026, 7, 1)}
+    Prediction.objects.create(**figures)
+    buy(shopper, 3, product=make_product(category="Mugs"))
+    make_event(shopper, "view", at=NOW - timedelta(days=40), product=make_product())
+    spring = Campaign.objects.create(name="Spring")
+    decision = {"arm": "A", "probability": 1, "draw": 0, "due_at": NOW, "sent_at": NOW - timedelta(days=1)}
+    Message.objects.create(campaign=spring, shopper=shopper, state="sent", **decision)
+    clustering = Clustering.objects.create(n_clusters=1, criterion="silhouette", n_shoppers=1)
+    Cluster.objects.create(clustering=clustering, number=3, size=1, name="Regulars")
+    fair, other = (ShopperList.objects.create(name=name, source="uploaded") for name in ("Fair", "Other"))
+    ShopperListMember.objects.create(list=fair, shopper=shopper)
+    spaniards = Segment.objects.create(name="Spaniards", rule={"field": "country", "op": "=", "value": "Spain"})
+    named = json.dumps(rule)
+    for word, row in (("SEGMENT", spaniards), ("LIST", fair), ("OTHER", other)):
+        named = named.replace(f'"{word}"', f'"{row.uuid}"')
+    checked = rules.check(json.loads(named))
+    assert shopper in rules.matching(checked, NOW)
+    assert facts(checked, [shopper], now=NOW, currency="GBP")[shopper.pk].startswith(why)
 
 
 def test_mails_are_those_that_left_and_opens_those_of_people(make_shopper: Any) -> None:
