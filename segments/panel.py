@@ -12,7 +12,8 @@ from behaviour.models import Shop, Shopper
 from mailai.errors import InputError
 from segments import builder, counting, queries, rules
 from segments.counting import Counted, State
-from segments.models import Sample
+from segments.insights import Insights, insights
+from segments.models import Sample, Segment
 from segments.rules.facts import facts
 
 logger = logging.getLogger(__name__)
@@ -78,6 +79,11 @@ def counted(draft: builder.Node, *, exact: bool) -> tuple[Panel, dict[str, build
     found = counting.exact(rule)
     panel = Panel(found.state, sentence, counted=found, n_shoppers=Shopper.objects.count(), sample=_sample(rule))
     return panel, builder.counts_of(draft, exact=True)
+
+
+def good_to_know(segment: Segment) -> Insights | None:
+    """Return what is good to know of a saved segment; None where that takes too long."""
+    return counting.in_time(lambda: insights(segment), counting.EDITOR_SECONDS)
 
 
 def _about_all() -> int:

@@ -1,8 +1,8 @@
 """Why shoppers fit a rule: what each of them has of what it asks about."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +20,7 @@ from segments.rules.fitting import fitting
 from segments.rules.mailing import MOMENTS, mails_within
 from segments.rules.names import Names, names_in
 from segments.rules.wording import days
-from segments.rules.wording_behaviour import ANNIVERSARIES, phrase, things
+from segments.rules.wording_behaviour import ANNIVERSARIES, phrase
 
 Rule = Mapping[str, Any]
 N_FACTS = 3
@@ -72,8 +72,16 @@ class _Reasons:
     """The reasons of some shoppers, condition by condition."""
 
     def __init__(self, shoppers: Sequence[Shopper], context: Context, names: Names, currency: str) -> None:
-        self.shoppers, self.context, self.names, self.currency = shoppers, context, names, currency
+        self.shoppers, self.context, self.names = shoppers, context, names
         self.n_counted = 0
+        self.shown: dict[str, Callable[[Field, Any], str]] = {
+            DAYS: lambda _field, at: _("%(days)s ago") % {"days": days((context.now - at).days)},
+            CHOICE: _chosen,
+            CLUSTER: lambda _field, number: names.clusters.get(number, str(number)),
+            MONEY: lambda _field, value: numbers.money(Decimal(value), currency),
+            SHARE: lambda _field, value: numbers.percent(value),
+            AHEAD: lambda _field, day: numbers.day(day),
+        }
 
     def reasons(self, rule: Rule, fit: set[int], *, done: bool) -> dict[int, str]:
         """Return per shopper that fits a condition, or its opposite, what she has of it."""
@@ -112,27 +120,19 @@ class _Reasons:
 
     def _on_field(self, field: Field, shopper: Shopper) -> str:
         value = _value(shopper, field.path)
-        shown = self._missing(field) if value is None or value == "" else self._shown(field, value)
+        if value is None or value == "":
+            shown = _("never") if field.kind == DAYS else _("not known")
+        else:
+            shown = self.shown.get(field.kind, _plain)(field, value)
         return _("%(label)s: %(value)s") % {"label": field.label, "value": shown}
 
-    def _missing(self, field: Field) -> str:
-        return _("never") if field.kind == DAYS else _("not known")
 
-    def _shown(self, field: Field, value: Any) -> str:
-        if field.kind == DAYS:
-            return _("%(days)s ago") % {"days": days((self.context.now - value).days)}
-        if field.kind == CHOICE:
-            known = {field.stored(key): str(label) for key, label in field.choices}
-            return known.get(value, str(value))
-        if field.kind == CLUSTER:
-            return self.names.clusters.get(value, str(value))
-        if field.kind == MONEY:
-            return numbers.money(Decimal(value), self.currency)
-        if field.kind == SHARE:
-            return numbers.percent(value)
-        if field.kind == AHEAD and isinstance(value, date):
-            return numbers.day(value)
-        return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
+def _chosen(field: Field, value: Any) -> str:
+    return {field.stored(key): str(label) for key, label in field.choices}.get(value, str(value))
+
+
+def _plain(_field: Field, value: Any) -> str:
+    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
 
 
 def _value(shopper: Shopper, path: str) -> Any:
@@ -156,19 +156,27 @@ def _counted(rule: Rule, shoppers: Sequence[Shopper], context: Context) -> dict[
 
 def _said(rule: Rule, n: int, last: str) -> str:
     """Say "3 orders of Trail running, last 12 Nov"."""
-    what = things(rule.get("where", {}))
-    if rule.get("did") == Event.Kind.PURCHASE:
-        said = ngettext("%(n)s order", "%(n)s orders", n) % {"n": f"{n:,}"}
-    elif rule.get("mail") == "opened" or rule.get("did") == Event.Kind.EMAIL_OPEN:
+    words = {"n": f"{n:,}", "what": _things(rule.get("where", {}))}
+    if rule.get("mail") == "opened" or rule.get("did") == Event.Kind.EMAIL_OPEN:
         return _("last opened %(day)s") % {"day": last}
-    elif rule.get("mail") == "clicked" or rule.get("did") == Event.Kind.EMAIL_CLICK:
+    if rule.get("mail") == "clicked" or rule.get("did") == Event.Kind.EMAIL_CLICK:
         return _("last clicked %(day)s") % {"day": last}
+    if rule.get("did") == Event.Kind.PURCHASE and words["what"]:
+        said = ngettext("%(n)s order of %(what)s", "%(n)s orders of %(what)s", n) % words
+    elif rule.get("did") == Event.Kind.PURCHASE:
+        said = ngettext("%(n)s order", "%(n)s orders", n) % words
     elif rule.get("mail") == "ignored":
-        said = ngettext("%(n)s email left unopened", "%(n)s emails left unopened", n) % {"n": f"{n:,}"}
+        said = ngettext("%(n)s email left unopened", "%(n)s emails left unopened", n) % words
     elif "mail" in rule:
-        said = ngettext("%(n)s email", "%(n)s emails", n) % {"n": f"{n:,}"}
+        said = ngettext("%(n)s email", "%(n)s emails", n) % words
     else:
-        label = str(Event.Kind(rule["did"]).label)
-        said = ngettext("%(label)s %(n)s time", "%(label)s %(n)s times", n) % {"label": label, "n": f"{n:,}"}
-    said = _("%(what)s: %(said)s") % {"what": what, "said": said} if what else said
+        words["label"] = str(Event.Kind(rule["did"]).label)
+        said = ngettext("%(label)s %(n)s time", "%(label)s %(n)s times", n) % words
+        said = _("%(said)s: %(what)s") % {**words, "said": said} if words["what"] else said
     return _("%(said)s, last %(day)s") % {"said": said, "day": last}
+
+
+def _things(where: Rule) -> str:
+    """Name what the filter asks for: categories by the last part of their path, products by their number."""
+    leaves = [name.rsplit(" > ", 1)[-1] for name in where.get("category", ())]
+    return numbers.listed([*leaves, *where.get("product", ())])

@@ -140,7 +140,7 @@ def test_facts_say_why_a_shopper_fits(make_shopper: Any, make_product: Any, buy:
     Profile.objects.create(shopper=buyer, last_cart_at=NOW)
     rule = rules.validate({"any": [BOUGHT_TWICE, {"did": "email_open"}, {"not": {"did": "cart"}}]})
     assert facts(rule, [buyer, looker], now=NOW, currency="GBP") == {
-        buyer.pk: "something of Mugs: 2 orders, last Fri 12 Jun",
+        buyer.pk: "2 orders of Mugs, last Fri 12 Jun",
         looker.pk: "last opened Thu 11 Jun",
     }
 
@@ -152,7 +152,7 @@ def test_facts_say_why_a_shopper_fits(make_shopper: Any, make_product: Any, buy:
         ({"field": "days_since_last_order", "op": "unknown"}, "Last order: never"),
         ({"not": {"field": "country", "op": "=", "value": "France"}}, "Country: Spain"),
         ({"field": "days_to_next_order", "op": "known"}, "Next order expected: Wed 1 Jul"),
-        ({"field": "bought_category", "op": "in", "value": ["Mugs"]}, "something of Mugs: 1 order, last Fri 12 Jun"),
+        ({"field": "bought_category", "op": "in", "value": ["Mugs"]}, "1 order of Mugs, last Fri 12 Jun"),
         ({"field": "bought_category", "op": "!=", "value": "Bags"}, "did not order something of Bags"),
         ({"did": "view", "times": {"op": "<=", "n": 2}}, "looked at a product at most 2 times"),
         ({"did": "refund", "times": {"op": "=", "n": 0}}, "did not return a product"),
