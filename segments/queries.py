@@ -6,11 +6,12 @@ import difflib
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Value
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -18,7 +19,8 @@ from behaviour import consent
 from behaviour.models import Product, Shopper
 from mailai.errors import InputError
 from segments import rules
-from segments.models import Segment, SegmentSize
+from segments.estimate import estimates
+from segments.models import Sample, Segment, SegmentSize
 
 logger = logging.getLogger(__name__)
 # A prime, so that the shuffle meets every rest.
@@ -45,10 +47,15 @@ def reach(rule: Any, now: datetime | None = None) -> Reach:
 
 @dataclass(frozen=True)
 class Size:
-    """How many a segment has now, and how many of them may be mailed."""
+    """How many a segment has, and how many of them may be mailed, None where only the first is known.
+
+    ``on`` is the day that they were counted, None for just now; ``about`` says that it is an estimate.
+    """
 
     count: int
-    mailable: int
+    mailable: int | None
+    on: date | None = None
+    about: bool = False
 
 
 def sizes(segments: Sequence[Segment], now: datetime | None = None) -> dict[int, Size]:
@@ -63,6 +70,30 @@ def sizes(segments: Sequence[Segment], now: datetime | None = None) -> dict[int,
     mailable = Count("pk", filter=Q(exclusion=""))
     rows = _together(everybody, found, {"n": Count("pk"), "mailable": mailable})
     return {pk: Size(*rows.get(pk, (0, 0))) for pk in found}
+
+
+def quick_sizes(segments: Sequence[Segment]) -> dict[int, Size]:
+    """Return the sizes for a list of segments, in no time: counted where the shop is small, else as last counted.
+
+    In a large shop a segment that was never counted is estimated from the sample. Two to four queries.
+    """
+    if not Sample.objects.filter(pk=1, n_sampled__gt=0).exists():
+        return sizes(segments)
+    newest = SegmentSize.objects.filter(segment=OuterRef("segment")).order_by("-on").values("on")[:1]
+    counted = SegmentSize.objects.filter(segment__in=segments, on=Subquery(newest))
+    found = {one.segment_id: Size(one.size, one.mailable, one.on) for one in counted}
+    return found | _about([one for one in segments if one.pk not in found])
+
+
+def _about(segments: Sequence[Segment]) -> dict[int, Size]:
+    asked = {}
+    for segment in segments:
+        with suppress(InputError):
+            asked[segment.pk] = rules.check(segment.rule)
+    if not asked:
+        return {}
+    found = estimates({str(pk): rule for pk, rule in asked.items()})
+    return {pk: Size(found[str(pk)].count, None, about=True) for pk in asked}
 
 
 def counts_alone(parts: dict[str, Any], now: datetime | None = None) -> dict[str, int]:

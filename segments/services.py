@@ -1,7 +1,7 @@
 """Writes segments and their sizes; profiles are written in segments.profiles."""
 
 import itertools
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
@@ -16,6 +16,7 @@ from mailai.ui import numbers
 from segments import queries, rules, usage
 from segments.models import Segment, SegmentSize
 from segments.profiles import Refreshed, refresh_profiles
+from segments.rules.limits import UNSTORABLE
 from segments.starters import STARTERS
 
 __all__ = [
@@ -35,13 +36,18 @@ def save_segment(segment: Segment, *, name: str, rule: Any, by: Any) -> Segment:
 
     A rule can't be used either when it names a segment that leads back to this one.
     """
-    segment.name, segment.rule = _free_name(name, segment), rules.check(rule, segment=segment)
+    checked, before = rules.check(rule, segment=segment), segment.rule
+    segment.name, segment.rule = _free_name(name, segment), checked
     segment.updated_at = timezone.now()
     action = "segment.change" if segment.pk else "segment.create"
     if not segment.pk:
         segment.created_by = by
-    segment.save()
-    audit.record(action, segment, by=by)
+    with transaction.atomic():
+        segment.save()
+        if before != checked:
+            # What was counted today was another rule; within a minute it is counted again.
+            SegmentSize.objects.filter(segment=segment, on=_today()).delete()
+        audit.record(action, segment, by=by)
     return segment
 
 
@@ -90,17 +96,22 @@ def make_starter_segments(demo: bool = False, *, only: str = "", by: Any = None)
 
 def record_sizes(now: datetime | None = None) -> int:
     """Write today's size of each segment that has none yet; return how many were written."""
-    today = (now or timezone.now()).astimezone(Shop.current().zone).date()
+    today = _today(now)
     missing = list(Segment.objects.exclude(sizes__on=today))
     sizes = queries.sizes(missing, now)
-    rows = [SegmentSize(segment=one, on=today, size=sizes[one.pk].count) for one in missing if one.pk in sizes]
+    counted = [(one, sizes[one.pk]) for one in missing if one.pk in sizes]
+    rows = [SegmentSize(segment=one, on=today, size=n.count, mailable=n.mailable) for one, n in counted]
     SegmentSize.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)
 
 
+def _today(now: datetime | None = None) -> date:
+    return (now or timezone.now()).astimezone(Shop.current().zone).date()
+
+
 def _free_name(name: str, segment: Segment) -> str:
     name = " ".join(name.split())
-    if not name or len(name) > NAME_LENGTH:
+    if not name or len(name) > NAME_LENGTH or UNSTORABLE.search(name):
         raise InputError(gettext("Give the segment a name of 1 to %(n)s letters.") % {"n": NAME_LENGTH})
     if Segment.objects.filter(name=name).exclude(pk=segment.pk).exists():
         raise InputError(gettext("There is a segment “%(name)s” already. Choose another name.") % {"name": name})

@@ -38,6 +38,8 @@ class SegmentSize(models.Model):
     segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="sizes")
     on = models.DateField()
     size = models.PositiveIntegerField()
+    # How many of them could be emailed; null where that was not counted yet.
+    mailable = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

@@ -1,7 +1,7 @@
 """Pages of segments, as browsers with and without script use them."""
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from campaigns.models import Campaign
 from mailai.accounts.models import AuditEntry
-from segments import services
+from segments import sampling, services
 from segments.models import Segment, SegmentSize
 
 RULE = {"all": [{"field": "n_orders", "op": ">=", "value": 2}]}
@@ -79,6 +79,40 @@ def test_the_list_asks_no_query_per_segment(
     few = n_queries()
     Segment.objects.bulk_create(Segment(name=f"B{n}", rule=RULE) for n in range(20))
     assert n_queries() == few
+
+
+def test_in_a_large_shop_the_list_shows_what_was_counted_last(
+    client_for: Any, marketer: Any, make_shopper: Any
+) -> None:
+    for n in range(8):
+        make_shopper(f"s{n}@shop.example" if n < 5 else "", country="France")
+    segment = services.save_segment(Segment(), name="All", rule={"all": []}, by=marketer)
+    client, url = client_for(marketer), reverse("segments:list")
+
+    def shown() -> Any:
+        return client.get(url).context["rows"][0]["size"]
+
+    sampling.draw(size=8)
+    assert (shown().count, shown().mailable, shown().on) == (8, 5, None)
+    sampling.draw(size=4)
+    assert (shown().count, shown().mailable, shown().about) == (8, None, True)
+    assert "≈ 8" in client.get(url).content.decode()
+    SegmentSize.objects.create(segment=segment, on=date(2026, 1, 5), size=2)
+    services.record_sizes(datetime(2026, 1, 6, 12, tzinfo=UTC))
+    make_shopper("new@shop.example")
+    assert (shown().count, shown().mailable, shown().on, shown().about) == (8, 5, date(2026, 1, 6), False)
+    assert "Tue 6 Jan" in client.get(url).content.decode()
+
+
+def test_a_changed_rule_is_counted_again_on_the_same_day(marketer: Any, make_shopper: Any) -> None:
+    make_shopper(country="France")
+    segment = services.save_segment(Segment(), name="All", rule={"all": []}, by=marketer)
+    assert (services.record_sizes(), services.record_sizes()) == (1, 0)
+    services.save_segment(segment, name="Everybody", rule={"all": []}, by=marketer)
+    assert segment.sizes.get().size == 1
+    services.save_segment(segment, name="All", rule={"field": "country", "op": "=", "value": "Spain"}, by=marketer)
+    services.record_sizes()
+    assert segment.sizes.get().size == 0
 
 
 def test_a_rule_that_can_not_be_read_any_more_does_not_break_the_pages(
