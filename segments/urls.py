@@ -15,6 +15,7 @@ urlpatterns = [
     path("starter/", views.starter, name="starter"),
     path("predictions/", prediction_views.model_card, name="predictions"),
     path("<uuid:uuid>/", views.detail, name="detail"),
+    path("<uuid:uuid>/know/", views.know, name="know"),
     path("<uuid:uuid>/edit/", views.edit, name="edit"),
     path("<uuid:uuid>/duplicate/", views.duplicate, name="duplicate"),
     path("<uuid:uuid>/delete/", views.delete, name="delete"),

@@ -46,12 +46,18 @@ def new(request: UserRequest) -> HttpResponse:
 @require_safe
 def detail(request: UserRequest, uuid: UUID) -> HttpResponse:
     """One segment: its rule, its size, who can be emailed, six of them."""
+    return _saved(request, get_object_or_404(Segment, uuid=uuid))
+
+
+@require_login
+@require_safe
+def know(request: UserRequest, uuid: UUID) -> HttpResponse:
+    """What is good to know of a segment: a card that comes behind its page; without htmx the page with it."""
     segment = get_object_or_404(Segment, uuid=uuid)
-    try:
-        draft = builder.from_rule(rules.validate(segment.rule))
-    except InputError as error:
-        return _page(request, segment, builder.blank(), problem=str(error))
-    return _page(request, segment, draft)
+    found = panel.good_to_know(segment)
+    if request.headers.get("HX-Request"):
+        return render(request, "segments/_insights.html", {"insights": found})
+    return _saved(request, segment, insights=found)
 
 
 @require_role(MARKETER)
@@ -127,6 +133,14 @@ def _edit(request: UserRequest, segment: Segment) -> HttpResponse:
     saved = _("“%(name)s” is saved.") % {"name": segment.name}
     messages.success(request, " ".join(filter(None, [saved, usage.uses(segment).sentence])))
     return redirect("segments:detail", uuid=segment.uuid)
+
+
+def _saved(request: UserRequest, segment: Segment, **more: Any) -> HttpResponse:
+    try:
+        draft = builder.from_rule(rules.validate(segment.rule))
+    except InputError as error:
+        return _page(request, segment, builder.blank(), problem=str(error))
+    return _page(request, segment, draft, **more)
 
 
 def _page(request: UserRequest, segment: Segment, draft: builder.Node, **more: Any) -> HttpResponse:
