@@ -5,7 +5,8 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics.people import SORTS, Filters
 from behaviour.models import Product
-from segments.models import Profile, Segment
+from segments.list_members import NAME_LENGTH
+from segments.models import Profile, Segment, ShopperList
 
 MIN_REASON = 5
 
@@ -50,3 +51,17 @@ class RevealForm(forms.Form):
             "min_length": _("Write in a few words why you need it, for example “she called about her order”."),
         },
     )
+
+
+class ListForm(forms.Form):
+    """Onto which list a shopper is put: one that there is, or a new one by its name."""
+
+    list = forms.ModelChoiceField(
+        ShopperList.objects.filter(source=ShopperList.Source.UPLOADED),
+        label=_("List"),
+        required=False,
+        to_field_name="uuid",
+        empty_label=_("A new list"),
+        error_messages={"invalid_choice": _("This list is gone, or is a frozen segment. Choose one of these.")},
+    )
+    name = forms.CharField(label=_("Name of the new list"), required=False, max_length=NAME_LENGTH)

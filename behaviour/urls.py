@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from behaviour import api, api_docs, demo_views, merge_views, quality_views, shop_views, upload_run_views, upload_views
+from behaviour.converters import PSEUDONYM
 
 app_name = "behaviour"
 urlpatterns = [
@@ -43,7 +44,7 @@ urlpatterns = [
     ),
     path("data/merges/", merge_views.merges, name="merges"),
     path("data/merges/<uuid:uuid>/undo/", merge_views.merge_undo, name="merge_undo"),
-    path("data/merges/with/<str:pseudonym>/", merge_views.merge_with, name="merge_with"),
+    path(f"data/merges/with/{PSEUDONYM}/", merge_views.merge_with, name="merge_with"),
     path("data/quality/", quality_views.quality, name="quality"),
     path("settings/shop/", shop_views.shop_settings, name="shop"),
     path("demo/remove/", demo_views.remove_demo, name="remove_demo"),

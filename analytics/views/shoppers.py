@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from analytics import expectations, people, stories
-from analytics.forms import FindForm, RevealForm, ShopperFilterForm
+from analytics.forms import FindForm, ListForm, RevealForm, ShopperFilterForm
 from analytics.overview import local_now
 from analytics.picks import picks_for
 from analytics.timeline import FILTERS
@@ -26,10 +26,13 @@ from mailai.errors import InputError
 from mailai.ui.keyset import KeyPage, key_page
 from recommender.boards import label_of
 from recommender.services import champion
+from segments import list_members
 from segments.models import Prediction, Segment
 
 # Who may see personal data, with a reason.
 MAY_REVEAL = (MARKETER, ADMIN)
+# Moments in an address that every database and time zone can hold.
+YEARS = range(1900, 2200)
 
 
 @require_login
@@ -120,6 +123,9 @@ def _page(
         "likes": people.likes(profile),
         "sale_habit": expectations.sale_habit(profile),
         "segments_of_hers": people.segments_of(found),
+        "lists_of_hers": list_members.lists_of(found),
+        "may_edit_lists": has_role(request.user, MARKETER),
+        "list_form": ListForm(),
         "days_since_order": people.days_since(profile.last_order_at) if profile else None,
         "standing": people.standing(found, shop),
         "messages_received": people.messages_of(found),
@@ -174,4 +180,4 @@ def _moment(text: str) -> datetime | None:
         moment = parse_datetime(text)
     except ValueError:
         return None
-    return moment if moment and moment.tzinfo else None
+    return moment if moment and moment.tzinfo and moment.year in YEARS else None
