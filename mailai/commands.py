@@ -2,11 +2,28 @@
 
 import json
 import sys
+from argparse import ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.utils.translation import gettext as _
 
 from mailai.errors import MailAIError
+
+MOST_SEED = 2**32 - 1
+
+
+def seed(text: str) -> int:
+    """Read what draws random numbers; every generator that we use takes these. For ``add_argument(type=seed)``."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= MOST_SEED:
+        raise ArgumentTypeError(_("“%(text)s” is no whole number from 0 to %(most)s.") % {
+            "text": text, "most": MOST_SEED,
+        })  # fmt: skip
+    return number
 
 
 class JsonCommand(BaseCommand):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from segments import services
 from segments.models import Segment
@@ -70,3 +70,17 @@ def test_starters_are_made_once(db: None) -> None:
     assert Segment.objects.filter(demo=True).count() == 4
     assert len(services.make_starter_segments()) == 4
     assert Segment.objects.count() == 4
+
+
+@pytest.mark.parametrize("command", ["predict", "cluster_shoppers"])
+@pytest.mark.parametrize("seed", ["x", "-1", "1.5", "99999999999999999999"])
+def test_a_seed_that_draws_nothing_is_wrong_usage(db: None, command: str, seed: str) -> None:
+    with pytest.raises(CommandError, match="is no whole number from 0 to"):
+        call_command(command, f"--seed={seed}")
+
+
+def test_an_empty_shop_has_nothing_to_predict_or_to_group(shop: Any) -> None:
+    assert run("predict")["shoppers"] == 0
+    assert run("cluster_shoppers")["groups"] == {}
+    Segment.objects.create(name="Everybody", rule={"all": []})
+    assert run("segment_count", "--segment", "Everybody")["count"] == 0
