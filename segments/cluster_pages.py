@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from behaviour.models import Shop
 from mailai.ui import numbers
-from mailai.ui.charts import Chart, Series, bars
+from mailai.ui.charts import Chart, Series, bars, sideways
 from segments import cluster_words, clustering
 from segments.core.matching import CLEAR
 from segments.models import Cluster, Segment
@@ -114,17 +114,7 @@ def _chart(
     said = ", ".join(f"{title} {numbers.percent(share)}" for title, share in zip(titles, shares, strict=True))
     return Chart(
         id=name, finding=finding, explanation=why, label=said, columns=[_("Group"), column],
-        figure=_sideways(bars([Series(column, labels, shares, colour)], y_format=".0%")),
+        figure=sideways(bars([Series(column, labels, shares, colour)], y_format=".0%")),
         rows=[(title, numbers.percent(share)) for title, share in zip(titles, shares, strict=True)],
         height=200 if len(titles) <= FEW_BARS else 280,
     )  # fmt: skip
-
-
-def _sideways(figure: dict[str, Any]) -> dict[str, Any]:
-    """Turn a figure of one row of bars so that long names stand beside them, the first on top."""
-    (bar,), layout = figure["data"], figure["layout"]
-    bar["x"], bar["y"], bar["orientation"] = bar["y"], bar["x"], "h"
-    bar["hovertemplate"] = bar["hovertemplate"].replace("%{y", "%{x")
-    layout["xaxis"], layout["yaxis"] = layout["yaxis"], layout["xaxis"] | {"autorange": "reversed", "dtick": 1}
-    layout["hovermode"] = "closest"
-    return figure

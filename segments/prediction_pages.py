@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from behaviour.models import Shop
 from mailai.ui import numbers
-from mailai.ui.charts import Chart, Series, bars, dots
+from mailai.ui.charts import Chart, Series, bars, dots, sideways
 from segments.models import PredictionRun, PredictionTrack
 
 Text = str | Promise
@@ -216,7 +216,10 @@ def _totals(metrics: dict[str, Any]) -> Chart | None:
     return Chart(
         id="held-back",
         finding=_("Orders that were told, and that came"),
-        explanation=_("The shop's last months, predicted as if they were still to come, by the models that serve now."),
+        explanation=_(
+            "The shop's last months, predicted as if they were still to come, by the models that serve now. Violet was "
+            "told, blue came."
+        ),
         figure=bars([Series(_("Told"), days, said, "ai"), Series(_("Came"), days, came, "c1")], x_title=_("days from")),
         label=_("In the newest window %(said)s orders were told and %(came)s came.")
         % {"said": numbers.count(said[-1]), "came": numbers.count(came[-1])},
@@ -236,7 +239,9 @@ def _drivers(metrics: dict[str, Any]) -> Chart | None:
         id="drivers",
         finding=_("%(reason)s says most") % {"reason": names[0]},
         explanation=_("By how many points each moves a shopper's chance to order away from the usual shopper's."),
-        figure=bars([Series(_("Points"), names, [round(100 * value, 2) for value in values], "c1")], y_format=".1f"),
+        figure=sideways(
+            bars([Series(_("Points"), names, [round(100 * value, 2) for value in values], "c1")], y_format=".1f")
+        ),
         label=_("%(reason)s moves the chance to order by %(points)s on average.")
         % {"reason": names[0], "points": numbers.points(values[0])},
         columns=[_("Reason"), _("Mean effect")],

@@ -119,6 +119,16 @@ def bars(series: Sequence[Series], *, y_format: str = ",.0f", x_title: str = "",
     return plain(figure)
 
 
+def sideways(figure: dict[str, Any]) -> dict[str, Any]:
+    """Turn a figure of one row of bars so that long names stand beside them, the first on top."""
+    (bar,), layout = figure["data"], figure["layout"]
+    bar["x"], bar["y"], bar["orientation"] = bar["y"], bar["x"], "h"
+    bar["hovertemplate"] = bar["hovertemplate"].replace("%{y", "%{x")
+    layout["xaxis"], layout["yaxis"] = layout["yaxis"], layout["xaxis"] | {"autorange": "reversed", "dtick": 1}
+    layout["hovermode"] = "closest"
+    return figure
+
+
 def dots(series: Sequence[Series], *, y_format: str = ".3f", x_title: str = "") -> dict[str, Any]:
     """Return dots with their 95 % range, for comparisons that need not start at zero."""
     import plotly.graph_objects as go
