@@ -331,3 +331,29 @@ def test_the_list_shows_each_person_once(elena: Any, make_shopper: Any, marketer
     make_shopper(merged_into=elena)
     page = client_for(marketer).get(reverse("analytics:shoppers")).context["page"]
     assert [shopper.pk for shopper in page] == [elena.pk]
+
+
+def test_filters_sorting_and_pages_go_together(make_shopper: Any, marketer: Any, client_for: Any) -> None:
+    for n in range(80):
+        shopper = make_shopper(pseudonym=f"S-{'A' if n % 4 else 'B'}{n:011d}", country="France" if n % 5 else "Spain")
+        Profile.objects.create(shopper=shopper, stage="loyal" if n % 3 else "new", n_orders=n)
+    french = Segment.objects.create(name="French", rule={"field": "country", "op": "=", "value": "France"})
+    wanted = [n for n in range(79, -1, -1) if n % 4 and n % 5 and n % 3]
+    asked = {"q": "s-a", "stage": "loyal", "segment": str(french.uuid), "sort": "orders"}
+    client, url = client_for(marketer), reverse("analytics:shoppers")
+    answer = client.get(url, asked)
+    assert f"{len(wanted)} shoppers" in answer.content.decode()
+    listed, n_queries = [shopper.profile.n_orders for shopper in answer.context["page"]], []
+    while answer.context["page"].next_url:
+        address = url + answer.context["page"].next_url
+        n_queries.append(queries_of(client, address))
+        answer = client.get(address)
+        listed += [shopper.profile.n_orders for shopper in answer.context["page"]]
+    assert listed == wanted
+    assert len(wanted) > 25
+    assert len(set(n_queries)) == 1
+    # The choice stays in the form, and another sorting keeps it.
+    html = answer.content.decode()
+    assert 'value="S-A"' in html or 'value="s-a"' in html
+    assert "sort=spent" in html
+    assert f"segment={french.uuid}" in html
