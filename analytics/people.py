@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import get_language_info
 
 from behaviour import consent, identity
 from behaviour.models import Consent, Event, Merge, Product, Shop, Shopper, Upload
@@ -155,6 +156,15 @@ def segments_of(shopper: Shopper) -> list[Segment]:
     newest = Segment.objects.order_by("-updated_at", "-pk")[:N_SEGMENTS]
     fits = fitting({segment: segment.rule for segment in newest}, [shopper.pk], timezone.now())
     return sorted((segment for segment, who in fits.items() if who), key=str)
+
+
+def language_of(shopper: Shopper) -> str:
+    """Return her language by its name; an unknown code stands for itself."""
+    code = shopper.locale.replace("_", "-")
+    try:
+        return str(get_language_info(code)["name_translated"]) if code else ""
+    except KeyError:
+        return shopper.locale
 
 
 def days_since(moment: datetime | None) -> int | None:

@@ -120,6 +120,7 @@ def _page(
         "expected": expected,
         "why_nothing": "" if expected else expectations.why_nothing(profile, any_run=Prediction.objects.exists()),
         "best_time": expectations.best_time(profile),
+        "language": people.language_of(found),
         "likes": people.likes(profile),
         "sale_habit": expectations.sale_habit(profile),
         "segments_of_hers": people.segments_of(found),

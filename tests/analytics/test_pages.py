@@ -357,3 +357,10 @@ def test_filters_sorting_and_pages_go_together(make_shopper: Any, marketer: Any,
     assert 'value="S-A"' in html or 'value="s-a"' in html
     assert "sort=spent" in html
     assert f"segment={french.uuid}" in html
+
+
+@pytest.mark.parametrize(("code", "words"), [("de", "· German"), ("de_AT", "· German"), ("xx-nonsense", "· xx-n")])
+def test_her_language_stands_in_words(code: str, words: str, make_shopper: Any, marketer: Any, client_for: Any) -> None:
+    shopper = make_shopper(locale=code[:10])
+    page = client_for(marketer).get(reverse("analytics:shopper", args=[shopper.pseudonym]))
+    assert words in page.content.decode()
