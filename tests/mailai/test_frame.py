@@ -85,6 +85,7 @@ def test_nobody_without_a_role_opens_a_page(stranger, client, client_for):
     theirs = client_for(stranger)
     fill = {
         "uuid": "00000000-0000-0000-0000-000000000000", "int": "1", "str": "x", "path": "x", "slug": "x", "sku": "x",
+        "pseudonym": "x",
     }  # fmt: skip
     for address, view in _patterns(get_resolver()):
         if not getattr(view, "allowed_roles", ()):
