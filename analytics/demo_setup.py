@@ -11,7 +11,7 @@ from mailai.accounts.models import AuditEntry
 from mailai.errors import StateError
 from recommender import services as recommender
 from recommender.models import TrainingRun
-from segments import clustering
+from segments import clustering, stage_history
 from segments import services as segments
 
 Say = Callable[[str], None]
@@ -41,6 +41,9 @@ def set_up_demo_shop(*, by: Any = None, say: Say = lambda text: None) -> dict[st
         # A worker that is at it already does it as well.
         with suppress(StateError):
             clustering.cluster_shoppers()
+    if stage_history.is_due():
+        say("Stages of the past months")
+        stage_history.record_stages()
     if not TrainingRun.objects.filter(state=TrainingRun.State.DONE).exists():
         say("A model that picks products")
         recommender.request_training(by=by)

@@ -226,6 +226,8 @@ CELERY_BEAT_SCHEDULE = {
     "predict": {"task": "segments.tasks.predict", "schedule": 600},
     # Likewise: once a day, after the profiles of the day, and when the shop became another.
     "cluster-shoppers": {"task": "segments.tasks.cluster_shoppers", "schedule": 600},
+    # Once a day, after the profiles of the day, and after a file of events.
+    "record-stages": {"task": "segments.tasks.record_stages", "schedule": 600},
     "sweep-training": {"task": "recommender.tasks.sweep_training", "schedule": 20},
     "train-nightly": {"task": "recommender.tasks.request_nightly_training", "schedule": 86_400},
     "sweep-campaigns": {"task": "campaigns.tasks.sweep", "schedule": 5},

@@ -1,7 +1,7 @@
-"""Writes segments and their sizes; profiles are written in segments.profiles."""
+"""Writes segments; their sizes are written in segments.history, profiles in segments.profiles."""
 
 import itertools
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from django.db import transaction
@@ -13,7 +13,8 @@ from behaviour.models import Shop
 from mailai.accounts import audit
 from mailai.errors import InputError, StateError
 from mailai.ui import numbers
-from segments import queries, rules, usage
+from segments import rules, usage
+from segments.history import record_sizes
 from segments.models import Segment, SegmentSize
 from segments.profiles import Refreshed, refresh_profiles
 from segments.rules.limits import UNSTORABLE
@@ -94,19 +95,8 @@ def make_starter_segments(demo: bool = False, *, only: str = "", by: Any = None)
     return made
 
 
-def record_sizes(now: datetime | None = None) -> int:
-    """Write today's size of each segment that has none yet; return how many were written."""
-    today = _today(now)
-    missing = list(Segment.objects.exclude(sizes__on=today))
-    sizes = queries.sizes(missing, now)
-    counted = [(one, sizes[one.pk]) for one in missing if one.pk in sizes]
-    rows = [SegmentSize(segment=one, on=today, size=n.count, mailable=n.mailable) for one, n in counted]
-    SegmentSize.objects.bulk_create(rows, ignore_conflicts=True)
-    return len(rows)
-
-
-def _today(now: datetime | None = None) -> date:
-    return (now or timezone.now()).astimezone(Shop.current().zone).date()
+def _today() -> date:
+    return timezone.now().astimezone(Shop.current().zone).date()
 
 
 def _free_name(name: str, segment: Segment) -> str:

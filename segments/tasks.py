@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 
 from mailai.errors import StateError
-from segments import clustering, predictions, sampling, services
+from segments import clustering, history, predictions, sampling, services, stage_history
 
 logger = logging.getLogger(__name__)
 
@@ -15,6 +15,8 @@ def refresh_profiles() -> None:
     """Read new events into profiles; two small queries when there are none. The first of a day reads everybody."""
     services.refresh_profiles(wait=False)
     services.record_sizes()
+    history.forget_removed()
+    stage_history.forget_removed()
     sampling.keep_fresh()
 
 
@@ -25,6 +27,7 @@ def rebuild_profiles() -> None:
     services.record_sizes()
     predict.delay()
     cluster_shoppers.delay()
+    record_stages.delay()
 
 
 @shared_task(acks_late=True)
@@ -47,3 +50,10 @@ def cluster_shoppers() -> None:
         clustering.cluster_shoppers()
     except StateError as error:
         logger.info("no groups: %s", error)
+
+
+@shared_task(acks_late=True)
+def record_stages() -> None:
+    """Work out the stages of the last months once the profiles of the day are there; asked again, it works once."""
+    if stage_history.is_due():
+        stage_history.record_stages()

@@ -6,13 +6,14 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from mailai.accounts.roles import MARKETER, UserRequest, has_role, require_login, require_role
+from mailai.accounts.roles import ADMIN, MARKETER, UserRequest, has_role, require_login, require_role
 from mailai.errors import InputError, StateError
 from mailai.ui.tables import paginate
-from segments import builder, cluster_pages, pages, panel, queries, rules, services, usage
+from segments import builder, cluster_pages, growth, history, pages, panel, queries, rules, services, usage
 from segments.models import Segment
 from segments.starters import STARTERS
 
@@ -120,6 +121,19 @@ def delete(request: UserRequest, uuid: UUID) -> HttpResponse:
     return redirect("segments:list")
 
 
+@require_role(MARKETER, ADMIN)
+@require_POST
+def dismiss_alert(request: UserRequest, uuid: UUID) -> HttpResponse:
+    """Take the alert of a segment away, and go back to where it stood."""
+    segment = get_object_or_404(Segment, uuid=uuid)
+    if history.dismiss_alerts(segment, by=request.user):
+        messages.success(request, _("The alert of “%(name)s” is dismissed.") % {"name": segment.name})
+    back = request.POST.get("back", "")
+    if back and url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
+        return redirect(back)
+    return redirect("segments:detail", uuid=segment.uuid)
+
+
 def _edit(request: UserRequest, segment: Segment) -> HttpResponse:
     draft, name = builder.parse(request.POST), request.POST.get("name", "")
     action = request.POST.get("action", "save")
@@ -155,7 +169,9 @@ def _page(request: UserRequest, segment: Segment, draft: builder.Node, **more: A
         "tree": builder.shown(draft, counts, builder.Choices(segment)),
         "kinds": builder.GROUP_KINDS,
         "often": builder.suggested() if may_edit else [],
-        "chart": pages.size_chart(segment) if segment.pk and not swapped else None,
+        "chart": growth.size_chart(segment) if segment.pk and not swapped else None,
+        "alerts": growth.alerts(segment) if segment.pk and not swapped else [],
+        "may_dismiss": has_role(request.user, MARKETER, ADMIN),
         "may_edit": may_edit,
         **more,
     }  # fmt: skip

@@ -13,13 +13,15 @@ from analytics.figures import StatCard, extra_revenue_card, rate_card, rate_text
 from analytics.overview import Line, Period
 from behaviour.models import Shop, Shopper
 from campaigns.models import Campaign
-from mailai.accounts.roles import ADMIN, UserRequest, has_role, require_login
+from mailai.accounts.roles import ADMIN, MARKETER, UserRequest, has_role, require_login
 from mailai.ui.charts import Chart
 from mailai.ui.numbers import percent
+from segments import growth
 
 # A comparison over time needs two points.
 MIN_WEEKS = 2
 NOON, EVENING = 12, 18
+MAX_ALERTS = 3
 
 
 @require_login
@@ -40,14 +42,18 @@ def today(request: UserRequest) -> HttpResponse:
 def _figures(request: UserRequest, shop: Shop) -> dict[str, Any]:
     now = overview.local_now(shop)
     lines = overview.recent_lines(now)
-    coming = overview.coming()
+    coming, alerts = overview.coming(), growth.alerts()[:MAX_ALERTS]
     return {
         "now": now,
         "greeting": _greeting(now.hour),
         "first_name": request.user.name.split(" ")[0],
         "coming": coming,
         "n_sending": sum(row["state"] == Campaign.State.RUNNING for row in coming),
-        "n_attention": sum(row["state"] == Campaign.State.PAUSED for row in coming) + (guidance.n_in_doubt() > 0),
+        "n_attention": sum(row["state"] == Campaign.State.PAUSED for row in coming)
+        + (guidance.n_in_doubt() > 0)
+        + len(alerts),
+        "alerts": alerts,
+        "may_dismiss": has_role(request.user, MARKETER, ADMIN),
         "cards": _cards(overview.period(lines, now), overview.period(lines, now - overview.PERIOD), shop),
         "chart": _chart(lines, shop, now),
         "recent": [_recent(line) for line in lines[: overview.N_RECENT]],

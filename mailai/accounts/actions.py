@@ -37,6 +37,7 @@ LABELS = {
     "segment.create": _("Made a segment"),
     "segment.change": _("Changed a segment"),
     "segment.delete": _("Deleted a segment"),
+    "segment.dismiss_alert": _("Dismissed an alert of a segment"),
     "segment.duplicate": _("Duplicated a segment"),
     "segment.export": _("Exported a segment"),
     "sender.check": _("Checked a connection"),

@@ -1,6 +1,7 @@
 """What is understood about shoppers, and the groups made from it."""
 
 from segments.models.clusters import Cluster, Clustering, ClusteringTurn
+from segments.models.history import SegmentAlert, SegmentMembers, StageHistory, StageSnapshot
 from segments.models.predictions import Prediction, PredictionRun, PredictionTrack
 from segments.models.profiles import Profile, ProfileRefresh, UsualPrice
 from segments.models.sampling import Sample
@@ -17,8 +18,12 @@ __all__ = [
     "ProfileRefresh",
     "Sample",
     "Segment",
+    "SegmentAlert",
+    "SegmentMembers",
     "SegmentSize",
     "ShopperList",
     "ShopperListMember",
+    "StageHistory",
+    "StageSnapshot",
     "UsualPrice",
 ]

@@ -33,13 +33,20 @@ class Segment(models.Model):
 
 
 class SegmentSize(models.Model):
-    """How many shoppers a segment had on a day."""
+    """How many shoppers a segment had on a day, and how many came and left since the record before."""
 
     segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="sizes")
     on = models.DateField()
     size = models.PositiveIntegerField()
     # How many of them could be emailed; null where that was not counted yet.
     mailable = models.PositiveIntegerField(null=True, blank=True)
+    # Against the members at the record of `since`, removed shoppers among those who left; null where that is not known.
+    came = models.PositiveIntegerField(null=True, blank=True)
+    left = models.PositiveIntegerField(null=True, blank=True)
+    # The day of the record before; more than a day ago where nights were missed.
+    since = models.DateField(null=True, blank=True)
+    # The rule, or that of a segment that it names, became another since then: who came did nothing for it.
+    rule_changed = models.BooleanField(default=False)
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

@@ -1,5 +1,7 @@
 """Segments and lists that a rule names: whether they exist, and that no segment leads back to itself."""
 
+import hashlib
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,6 +61,21 @@ def load(rule: dict[str, Any], context: Context) -> None:
         wanted = {name for uuid in wanted for name in segments_in(context.segments[uuid])} - reached
     _load_lists([rule, *(context.segments[uuid] for uuid in sorted(reached))], context)
     _weigh(rule, context, (), {})
+
+
+def fingerprint(rule: dict[str, Any], context: Context) -> str:
+    """Return a hash of a valid rule with those of the segments that it names, which `load` put into the context."""
+    plain = json.dumps(_spelled_out(rule, context), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def _spelled_out(rule: dict[str, Any], context: Context) -> dict[str, Any]:
+    if "segment" in rule:
+        return _spelled_out(context.segments[rule["segment"]], context)
+    if "not" in rule:
+        return {"not": _spelled_out(rule["not"], context)}
+    kind = next((kind for kind in ("all", "any") if kind in rule), "")
+    return {kind: [_spelled_out(part, context) for part in rule[kind]]} if kind else rule
 
 
 def _rule_of(segment: Segment) -> dict[str, Any]:
