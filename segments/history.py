@@ -12,6 +12,7 @@ import numpy as np
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from behaviour import consent
 from behaviour.models import Shop, Shopper
 from mailai.accounts import audit
 from mailai.errors import InputError
@@ -36,8 +37,10 @@ def record_sizes(now: datetime | None = None) -> int:
     now = now or timezone.now()
     today = now.astimezone(Shop.current().zone).date()
     missing = list(Segment.objects.exclude(sizes__on=today).select_related("members"))
-    context = rules.Context(now)
-    return sum(_recorded(segment, today, context) for segment in missing)
+    if not missing:
+        return 0
+    context, mailable = rules.Context(now), reading.ids(consent.mailable(Shopper.objects.all()))
+    return sum(_recorded(segment, today, context, mailable) for segment in missing)
 
 
 def forget_removed() -> int:
@@ -83,7 +86,7 @@ def dismiss_alerts(segment: Segment, *, by: Any) -> int:
     return n
 
 
-def _recorded(segment: Segment, today: date, context: rules.Context) -> bool:
+def _recorded(segment: Segment, today: date, context: rules.Context, mailable: np.ndarray) -> bool:
     # Read first: who is removed after that is taken out by `forget_removed`.
     n_removals = Shop.current().n_removals
     try:
@@ -92,9 +95,10 @@ def _recorded(segment: Segment, today: date, context: rules.Context) -> bool:
     except InputError:
         logger.warning("segment %s has a rule that can't be read", segment.pk)
         return False
-    size = SegmentSize(segment=segment, on=today, size=len(found))
+    reached = len(np.intersect1d(found, mailable, assume_unique=True))
+    size = SegmentSize(segment=segment, on=today, size=len(found), mailable=reached)
     before: SegmentMembers | None = getattr(segment, "members", None)
-    alert = _compare(size, before, found, rule_hash) if before is not None and before.on < today else None
+    alert = _compare(size, before, found, rule_hash) if before is not None else None
     kept = {
         "on": today, "ids": members.pack(found), "n_members": len(found), "n_gone": 0, "rule_hash": rule_hash,
         "n_removals": n_removals,
@@ -113,9 +117,12 @@ def _recorded(segment: Segment, today: date, context: rules.Context) -> bool:
 
 def _compare(size: SegmentSize, before: SegmentMembers, found: np.ndarray, rule_hash: str) -> SegmentAlert | None:
     """Fill in who came and left; return an alert where that is far from what is usual."""
+    size.rule_changed = rule_hash != before.rule_hash
+    if before.on >= size.on and not size.rule_changed:
+        # Today's record was written once already, and whom that was compared with is not kept any more.
+        return None
     came, left = members.difference(members.unpack(before.ids), found)
     size.came, size.left, size.since = came, left + before.n_gone, before.on
-    size.rule_changed = rule_hash != before.rule_hash
     if size.rule_changed:
         return None
     since = size.on - timedelta(days=sudden.DAYS)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import polars as pl
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -34,5 +33,5 @@ def make_segment(ids: np.ndarray, name: str, *, by: Any) -> Segment:
             made = ShopperList.objects.create(
                 name=name, source=ShopperList.Source.FROZEN, n_members=len(alive), created_by=by
             )
-            bulk.insert_frame(ShopperListMember, pl.DataFrame({"list_id": made.pk, "shopper_id": alive}))
+            bulk.insert(ShopperListMember, {"list": [made.pk] * len(alive), "shopper": alive.tolist()})
         return services.save_segment(Segment(), name=name, rule={"all": [{"list": str(made.uuid)}]}, by=by)

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('segments', '0007_clustering_turn'),
+        ('segments', '0008_segment_size_mailable'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
