@@ -17,6 +17,7 @@ from campaigns import content, delivery, planning, senders
 from campaigns.models import Campaign, Variant
 from recommender import services as recommender
 from segments import services as segments
+from segments import stage_history
 from segments.models import Segment
 from tests.browser import DESKTOP, PHONE, Visit
 
@@ -47,6 +48,7 @@ def full(person: Any, make_shopper: Any, make_product: Any, make_event: Any) -> 
             make_event(shopper, at=at, product=product, order_ref=f"O{n}-{k}", amount=Decimal("9.50"))
     segments.refresh_profiles(everybody=True)
     segments.make_starter_segments()
+    stage_history.record_stages()
     recommender.request_training()
     for run_id in recommender.waiting_runs():
         recommender.train(run_id)
@@ -66,6 +68,7 @@ def pages(full: Campaign, person: Any) -> list[str]:
     done = uploads.receive_upload(SimpleUploadedFile("b.csv", FILE), "b.csv", by=person)
     checking.check_upload(done)
     names = ["analytics:today", "analytics:shoppers", "analytics:search", "segments:list", "segments:new"]
+    names += ["segments:overlap", "segments:migration"]
     names += ["recommender:models", "recommender:try", "behaviour:imports", "behaviour:import_new", "behaviour:shop"]
     names += ["accounts:team", "accounts:audit", "accounts:profile"]
     return [
