@@ -4,16 +4,19 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import Any
 
 import polars as pl
 from django.db import InterfaceError, OperationalError, connection, models, transaction
 
+from behaviour.ahead import one_ahead
+
 BATCH = 5000
 # Rows that are encoded while PostgreSQL works on those before them.
 SLICE = 10_000
-# SQLite: parameters of a statement, and statements whose values are held at once.
-MOST_PARAMETERS, STATEMENTS = 6000, 8
+# SQLite: parameters of a statement.
+MOST_PARAMETERS = 6000
 # While much is loaded; SQLite's log then grows to some 40 MB.
 LOADING = {
     "sqlite": {"mmap_size": "0", "wal_autocheckpoint": "10000"},
@@ -100,18 +103,20 @@ def _insert_in_sqlite(cursor: Any, model: type[models.Model], frame: pl.DataFram
     row = f"({', '.join((*['%s'] * given.width, *same.values()))})"
     most = min(MOST_PARAMETERS, connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER))
     per_statement = max(most // max(given.width, 1), 1)
-    n_new = 0
-    for rows in given.iter_slices(per_statement * STATEMENTS):
-        values = [value for one in rows.iter_rows() for value in one]
-        step = given.width * per_statement
-        whole = len(rows) // per_statement * step
-        for first, last, n in ((0, whole, per_statement), (whole, len(values), len(rows) % per_statement)):
-            if n:
-                sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES {', '.join([row] * n)}"  # noqa: S608 names of our own models
-                parts = [values[at : at + step] for at in range(first, last, step)]
-                cursor.executemany(f"{sql} ON CONFLICT DO NOTHING", parts)
-                n_new += cursor.rowcount
+    n_new, n_whole = 0, len(given) // per_statement * per_statement
+    for rows, size in ((given.head(n_whole), per_statement), (given.slice(n_whole), len(given) - n_whole)):
+        if len(rows):
+            places = ", ".join([row] * size)
+            sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES {places} ON CONFLICT DO NOTHING"  # noqa: S608 names of our own models
+            # Rows become Python's values on another core while SQLite, which needs no Python, writes those before them.
+            cursor.executemany(sql, one_ahead(_flat(some) for some in rows.iter_slices(size)))
+            n_new += cursor.rowcount
     return n_new
+
+
+def _flat(rows: pl.DataFrame) -> list[Any]:
+    """Return the values of all rows, one row after the other."""
+    return list(chain.from_iterable(rows.rows()))
 
 
 def _literal(column: pl.Series) -> str | None:

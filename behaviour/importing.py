@@ -17,7 +17,8 @@ from django.db.models import F, Max, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from behaviour import bulk
+from behaviour import bulk, first_load
+from behaviour.ahead import one_ahead
 from behaviour.core.cleaning import Cleaned
 from behaviour.core.columns import PRODUCTS, SHOPPERS
 from behaviour.core.parsing import TableError
@@ -31,7 +32,7 @@ from behaviour.quality import Collector
 from behaviour.rejects import RejectsFile, drop_rejects
 from behaviour.removal import DEAD_AFTER, remove_rows
 from behaviour.scouting import scout
-from behaviour.tables import Table, clean, one_ahead, open_table, stored_file
+from behaviour.tables import Table, clean, open_table, stored_file
 from behaviour.upload_words import problem_text
 from mailai.accounts import audit
 from mailai.claims import claim_one
@@ -168,16 +169,20 @@ def _load(upload: Upload, run: str) -> Counter[str]:
     """Load all blocks that no earlier run loaded, and return what was found over all of them."""
     loader, quality = loader_for(upload, upload.kind), Collector(upload)
     reading = scout(upload, beat=lambda: _own(upload, run, checkpoint=upload.checkpoint))
+    first_load.begin(upload)
     with open_table(upload) as table:
         rejects = RejectsFile(f"{upload.uuid}.csv.gz", table.header, upload.checkpoint.get("rejects_bytes", 0))
         for block in cleaned_ahead(table, reading, look=lambda found: quality.add(found, table.match)):
             cleaned = without_addresses(block)
             loader.observe(cleaned)
             if cleaned.block.end > upload.checkpoint.get("rows", 0):
+                if cleaned.block.end > first_load.MOST_ROWS:
+                    first_load.end()
                 _load_block(upload, run, loader, cleaned, rejects=rejects)
             else:
                 # Reading again what is loaded takes its time: who looks sees that somebody is at work.
                 _own(upload, run, checkpoint=upload.checkpoint)
+    first_load.end()
     found = loader.finish(beat=lambda: _own(upload, run, checkpoint=upload.checkpoint))
     upload.quality = quality.finish()
     Upload.objects.filter(pk=upload.pk, checkpoint__run=run).update(quality=upload.quality)

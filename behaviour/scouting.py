@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 
+from behaviour.ahead import one_ahead
 from behaviour.core.scouting import Scout
 from behaviour.core.typed import Reading
 from behaviour.models import Upload
-from behaviour.tables import one_ahead, open_table, reading_of
+from behaviour.tables import open_table, reading_of
 
 
 def scout(upload: Upload, beat: Callable[[], None] | None = None) -> Reading:

@@ -1,11 +1,10 @@
 """An uploaded file on disk, opened as a table: its header, how its columns are read, its rows in chunks."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -21,9 +20,8 @@ from behaviour.models import Shop, Upload
 
 # A block ends after SIZE records, but keeps the lines of an order together up to MOST.
 # PostgreSQL fills its indexes better with large ones; in SQLite's process they stand beside the database's own cache.
-SIZE, MOST = (80_000, 85_000) if connection.vendor == "postgresql" else (60_000, 65_000)
+SIZE, MOST = (80_000, 85_000) if connection.vendor == "postgresql" else (50_000, 55_000)
 SAMPLE_ROWS = 20_000
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -117,12 +115,3 @@ def clean(block: Block, table: Table, how: Reading) -> Cleaned:
     if table.match.kind == SHOPPERS:
         return clean_shoppers(block, table.match, how)
     return clean_events(block, table.match, how)
-
-
-def one_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """Yield items while the next one is made on another core."""
-    with ThreadPoolExecutor(1, thread_name_prefix="reader") as reader:
-        coming = reader.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = reader.submit(next, items, None)
-            yield item

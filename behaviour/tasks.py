@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from behaviour import checking, demo, importing, pictures, removal, uploads
+from behaviour import checking, demo, first_load, importing, pictures, removal, uploads
 from behaviour.models import Upload
 from mailai.accounts.models import User
 
@@ -45,6 +45,7 @@ def sweep_uploads() -> None:
         check_upload.delay(upload_id)
     for upload_id in removal.left_behind().values_list("pk", flat=True):
         remove_rows.delay(upload_id)
+    first_load.mend()
 
 
 @shared_task

@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from behaviour import api_store, bulk, turns
 from behaviour.core import api_events
-from behaviour.models import Event, Product, Shop, Shopper, new_pseudonym
+from behaviour.models import Event, Product, Shop, Shopper, new_pseudonyms
 from mailai.accounts import apikeys
 from mailai.accounts.models import ApiKey, User
 
@@ -60,7 +60,7 @@ def prepare(folder: Path, n: int) -> dict[str, Any]:
     (folder / SECRET).write_text(secret)
     now = datetime.now(UTC)
     texts = {name: [""] * n for name in ("locale", "timezone", "country")}
-    names = {"external_id": [f"u{i}" for i in range(n)], "pseudonym": [new_pseudonym() for _i in range(n)]}
+    names = {"external_id": [f"u{i}" for i in range(n)], "pseudonym": new_pseudonyms(n)}
     rest = {"marketing": ["unknown"] * n, "demo": [False] * n, "created_at": [now] * n}
     bulk.insert(Shopper, names | texts | rest, batch=50_000)
     n_products = min(n, N_PRODUCTS)

@@ -7,12 +7,20 @@ MOST_A_MINUTE, MOST_A_DAY = 200, 5_000
 MOST_ROBOTS = 20_000
 # Polars mixes the seed in, so the same id has the same hash in every block and run.
 SEED, MINUTE, DAY = 20, 60, 86_400
-BUCKETS = 1 << 21
+BITS = 21
+BUCKETS = 1 << BITS
+ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
 
 def hashed(name: str) -> pl.Expr:
     """Return 64 bits for each id; they are kept instead of the id, which may be an address."""
     return pl.col(name).hash(seed=SEED)
+
+
+def _spots(counted: pl.DataFrame) -> list[np.ndarray]:
+    """Return two places for each ``who`` (a hash) and ``unit``: multiply-shift (Dietzfelbinger and others 1997)."""
+    who, unit = counted["who"].to_numpy(), counted["unit"].to_numpy().astype(np.uint64)
+    return [((who ^ (unit * odd)) * odd >> np.uint64(64 - BITS)).astype(np.intp) for odd in ODD]
 
 
 class RobotWatch:
@@ -28,15 +36,11 @@ class RobotWatch:
 
     def add(self, views: pl.DataFrame) -> None:
         """Count views: ``user_id`` and ``at`` (UTC)."""
-        seconds = pl.col("at").dt.epoch("s")
-        who = views.select(who=hashed("user_id"), minute=seconds // MINUTE, day=seconds // DAY)
-        for table, (unit, most) in enumerate((("minute", MOST_A_MINUTE), ("day", MOST_A_DAY))):
-            counted = who.group_by("who", unit).len()
-            spots = counted.select(
-                a=pl.struct("who", unit).hash(seed=1) % BUCKETS, b=pl.struct("who", unit).hash(seed=2) % BUCKETS
-            )
-            n = counted["len"].to_numpy()
-            a, b = spots["a"].to_numpy(), spots["b"].to_numpy()
+        who = views.select(who=hashed("user_id"), unit=pl.col("at").dt.epoch("s") // MINUTE)
+        minutes = who.group_by("who", "unit").len("n")
+        days = minutes.group_by("who", pl.col("unit") // (DAY // MINUTE)).agg(pl.col("n").sum())
+        for table, (counted, most) in enumerate(((minutes, MOST_A_MINUTE), (days, MOST_A_DAY))):
+            n, (a, b) = counted["n"].to_numpy(), _spots(counted)
             np.add.at(self._counts[table, 0], a, n)
             np.add.at(self._counts[table, 1], b, n)
             reached = np.minimum(self._counts[table, 0][a], self._counts[table, 1][b]) > most

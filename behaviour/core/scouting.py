@@ -13,7 +13,7 @@ from behaviour.core.columns import EVENTS, ONLINE_RETAIL, ORDERS, Match
 from behaviour.core.parsing import Block
 from behaviour.core.robots import RobotWatch
 from behaviour.core.rules import SOLD, Found, is_on
-from behaviour.core.typed import Reading, typed_rows
+from behaviour.core.typed import Reading, typed_rows, views
 
 # Rows of which prices, quantities and countries are looked at.
 SAMPLE = 200_000
@@ -81,10 +81,9 @@ WATCHED = ("user_id", "visitor_id", "email", "event", "timestamp", "position")
 
 
 def views_in(block: Block, match: Match, reading: Reading) -> pl.DataFrame:
-    """Return who viewed something and when."""
+    """Return who viewed something and when. What stands without a zone is read as UTC: a minute is one on any clock."""
     narrow = replace(match, columns={name: at for name, at in match.columns.items() if name in WATCHED})
-    rows = typed_rows(block, narrow, reading)
-    return rows.filter((pl.col("kind") == "view") & pl.col("at").is_not_null()).select("user_id", "at")
+    return views(block, narrow, replace(reading, zone="UTC"))
 
 
 def limits(sample: pl.DataFrame, name: str) -> dict[str, float]:

@@ -69,6 +69,13 @@ def typed_rows(block: Block, match: Match, reading: Reading) -> pl.DataFrame:
     return _typed(people.named(_addressed(text_frame(block, match, _fields()), reading)), match, reading)
 
 
+def views(block: Block, match: Match, reading: Reading) -> pl.DataFrame:
+    """Return who viewed something and when: ``user_id`` as ``typed_rows`` says it, and ``at``, never null."""
+    frame = _whole_ids(people.named(_addressed(text_frame(block, match, _fields()), reading)))
+    rows = frame.select(_one_spelling(), at=_at(frame, match, reading), kind=_kind(frame, match, reading))
+    return rows.filter((pl.col("kind") == "view") & pl.col("at").is_not_null()).select("user_id", "at")
+
+
 def _addressed(frame: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     """Correct typing errors in addresses where a person allowed it."""
     return addresses.mend(frame, allowed=is_on("email_typo_fixed", reading.rules))
@@ -91,10 +98,7 @@ def _typed(frame: pl.DataFrame, match: Match, reading: Reading) -> pl.DataFrame:
             date_format=values.odd_moment("timestamp") & (pl.col("timestamp") != ""),
         )
         .with_columns(
-            # An address in two spellings is one shopper.
-            pl.when(values.is_address("user_id"))
-            .then(pl.col("user_id").str.to_lowercase())
-            .otherwise(pl.col("user_id")),
+            _one_spelling(),
             at=_at(frame, match, reading),
             pieces=pl.when(pl.col("quantity") == "")
             .then(1.0)
@@ -120,6 +124,12 @@ def _typed(frame: pl.DataFrame, match: Match, reading: Reading) -> pl.DataFrame:
         )
     signed = pl.when(pl.col("kind") == "refund").then(pl.col("pieces").abs()).otherwise(pl.col("pieces"))
     return frame.with_columns(pieces=signed)
+
+
+def _one_spelling() -> pl.Expr:
+    """An address in two spellings is one shopper."""
+    user = pl.col("user_id")
+    return pl.when(values.is_address("user_id")).then(user.str.to_lowercase()).otherwise(user)
 
 
 def _whole_ids(frame: pl.DataFrame) -> pl.DataFrame:

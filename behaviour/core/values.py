@@ -180,7 +180,8 @@ def moment(texts: pl.Series, *, zone: str, day_first: bool) -> pl.Series:
     read = _on_plain_days(local["text"], zone)
     if read is None:
         read = local.select(_placed(pl.col("text"), zone)).to_series()
-    others = (~plain & (texts != "")).arg_true()
+    # No way of writing a time does without digits.
+    others = (~plain & texts.str.contains(r"\d")).arg_true()
     return read.scatter(others, _odd_moment(texts.gather(others), zone, day_first)) if len(others) else read
 
 
@@ -189,6 +190,8 @@ def _on_plain_days(local: pl.Series, zone: str) -> pl.Series | None:
 
     The zone is asked once for each day, not for each time.
     """
+    if zone == "UTC":
+        return local.dt.replace_time_zone("UTC")
     days = local.dt.truncate("1d")
     begins = days.unique().drop_nulls().alias("begins").to_frame()
     ends = pl.col("begins").dt.offset_by("1d")

@@ -16,7 +16,7 @@ from behaviour.core import synthetic as core
 from behaviour.core import synthetic_days as core_days
 from behaviour.demo import pictures
 from behaviour.demo.lookup import ids_of
-from behaviour.models import Consent, Event, Identity, Product, Shopper, new_pseudonym
+from behaviour.models import Consent, Event, Identity, Product, Shopper, new_pseudonyms
 from mailai.errors import InputError, StateError
 
 BLOCK = 100_000
@@ -124,7 +124,7 @@ def _shoppers(shop: core.Tastes, first_day: datetime, at: datetime) -> np.ndarra
     n = len(shop.activity)
     frame = pl.DataFrame(
         {
-            "pseudonym": [new_pseudonym() for _ in range(n)],
+            "pseudonym": new_pseudonyms(n),
             "external_id": [f"{PREFIX}{number}" for number in range(n)],
         }
     ).with_columns(

@@ -2,7 +2,16 @@
 
 from behaviour.models.catalogue import Product, ProductChange, StockChange
 from behaviour.models.events import Event
-from behaviour.models.people import ConsentState, Identity, Merge, Shopper, masked, new_pseudonym, stable_draw
+from behaviour.models.people import (
+    ConsentState,
+    Identity,
+    Merge,
+    Shopper,
+    masked,
+    new_pseudonym,
+    new_pseudonyms,
+    stable_draw,
+)
 from behaviour.models.permission import Consent, Suppression
 from behaviour.models.shop import Shop
 from behaviour.models.uploads import ColumnMatch, Upload
@@ -23,5 +32,6 @@ __all__ = [
     "Upload",
     "masked",
     "new_pseudonym",
+    "new_pseudonyms",
     "stable_draw",
 ]

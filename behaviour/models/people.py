@@ -1,5 +1,6 @@
 """Shoppers, who they are, and which of them turned out to be one person."""
 
+import secrets
 import uuid
 from typing import Any, ClassVar
 
@@ -15,7 +16,13 @@ from mailai.fields import EncryptedTextField
 
 def new_pseudonym() -> str:
     """Return a random stable public id; 48 bits, so that a million shoppers rarely collide."""
-    return "S-" + uuid.uuid4().hex[:12].upper()
+    return new_pseudonyms(1)[0]
+
+
+def new_pseudonyms(n: int) -> list[str]:
+    """Return as many of them; the system is asked once for all."""
+    drawn = secrets.token_hex(6 * n).upper()
+    return [f"S-{drawn[at : at + 12]}" for at in range(0, 12 * n, 12)]
 
 
 class ConsentState(models.TextChoices):

@@ -24,13 +24,18 @@ import sys
 import django
 django.setup()
 from django.core.management import call_command
-from behaviour import importing, loading, tables
+from behaviour import first_load, importing, loading, tables
+first_load.FEWEST_BYTES = 0
 tables.SIZE, tables.MOST = 400, 500
 importing.BREATH_SECONDS = dict.fromkeys(importing.BREATH_SECONDS, {breath})
 {more}
 call_command(*sys.argv[1:])
 """
 ROWS = "SELECT dedupe_key, kind, at, quantity, amount FROM behaviour_event ORDER BY dedupe_key"
+INDEXES = {
+    "": "SELECT name FROM sqlite_master WHERE type = 'index' AND name = 'event_shopper'",
+    "server": "SELECT indexname FROM pg_indexes WHERE indexname = 'event_shopper'",
+}
 COUNTS = "SELECT rows_read, loaded, duplicates, rejected, fixed FROM behaviour_upload WHERE state = 'done'"
 VISIBLE = """
 from behaviour.models import Event, Product, Shopper
@@ -128,6 +133,10 @@ def reached(place: Place, share: float, process: "subprocess.Popen[str]") -> Non
     until(so_far)
 
 
+def indexed(place: Place) -> bool:
+    return bool(asked(place, INDEXES["server" if place.server else ""]))
+
+
 def visible(place: Place) -> str:
     return begun(place, "shell", "-c", VISIBLE, "-v", "0").communicate(timeout=180)[0].strip()
 
@@ -142,9 +151,11 @@ def test_killed_and_called_again_it_leaves_what_an_undisturbed_import_leaves(
     process.kill()
     process.communicate()
     assert visible(place) == "0 0 0", "nobody sees half an import"
+    assert not indexed(place), "the first file is loaded without the index that would slow it down"
     again = finished(upload(place, file, breath=0))
     assert again["loaded"] + again["duplicates"] + again["rejected"] == again["rows_read"] == N_ROWS
     assert (asked(place, ROWS), asked(place, COUNTS)) == undisturbed
+    assert indexed(place)
     assert finished(upload(place, file, breath=0))["loaded"] == 0, "the whole file once more adds nothing"
 
 
