@@ -16,6 +16,7 @@ from behaviour.models import Shopper
 from campaigns import content, delivery, planning, senders
 from campaigns.models import Campaign, Variant
 from recommender import services as recommender
+from segments import clustering, predictions
 from segments import services as segments
 from segments import stage_history
 from segments.models import Segment
@@ -47,6 +48,8 @@ def full(person: Any, make_shopper: Any, make_product: Any, make_event: Any) -> 
             product = products[(n + k) % N_PRODUCTS]
             make_event(shopper, at=at, product=product, order_ref=f"O{n}-{k}", amount=Decimal("9.50"))
     segments.refresh_profiles(everybody=True)
+    predictions.predict()
+    clustering.cluster_shoppers()
     segments.make_starter_segments()
     stage_history.record_stages()
     recommender.request_training()
@@ -68,12 +71,13 @@ def pages(full: Campaign, person: Any) -> list[str]:
     done = uploads.receive_upload(SimpleUploadedFile("b.csv", FILE), "b.csv", by=person)
     checking.check_upload(done)
     names = ["analytics:today", "analytics:shoppers", "analytics:search", "segments:list", "segments:new"]
-    names += ["segments:overlap", "segments:migration"]
+    names += ["segments:overlap", "segments:migration", "segments:groups", "segments:predictions"]
     names += ["recommender:models", "recommender:try", "behaviour:imports", "behaviour:import_new", "behaviour:shop"]
     names += ["accounts:team", "accounts:audit", "accounts:profile"]
     return [
         *(reverse(name) for name in names),
         reverse("analytics:shopper", args=[Shopper.objects.earliest("pk").pseudonym]),
+        reverse("analytics:list_add", args=[Shopper.objects.earliest("pk").pseudonym]),
         reverse("segments:detail", args=[Segment.objects.earliest("pk").uuid]),
         reverse("analytics:report", args=[full.uuid]),
         reverse("behaviour:import_columns", args=[fresh.uuid]),
