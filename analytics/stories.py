@@ -112,6 +112,12 @@ def _rated(entry: Entry, shop: Shop) -> str:
     return _say(_("Rated %(product)s with %(stars)s"), product=_product(entry), stars=f"{entry.amount:g}")
 
 
+def _answered(entry: Entry, shop: Shop) -> str:
+    if entry.question:
+        return _say(_("Answered “%(question)s” with “%(answer)s”"), question=entry.question, answer=entry.answer)
+    return _say(_("Answered the survey in “%(mail)s”"), mail=entry.mail or _("a deleted campaign"))
+
+
 def _plain(text: str) -> Sentence:
     return lambda entry, shop: _(text)
 
@@ -129,7 +135,7 @@ LINES: dict[str, tuple[Sentence, str, str]] = {
     Kind.SIGNUP: (_plain(gettext_noop("Signed up")), "user-plus", ""),
     Kind.EMAIL_OPEN: (_with_mail(gettext_noop("Opened “%(mail)s”")), "mail-opened", "mail"),
     Kind.EMAIL_CLICK: (_clicked, "click", "mail"),
-    Kind.SURVEY_ANSWER: (_with_mail(gettext_noop("Answered the survey in “%(mail)s”")), "message-star", "mail"),
+    Kind.SURVEY_ANSWER: (_answered, "message-star", "mail"),
     Kind.UNSUBSCRIBE: (_with_mail(gettext_noop("Unsubscribed from “%(mail)s”")), "mail-off", "mail"),
     "sent": (_with_mail(gettext_noop("We sent “%(mail)s”")), "mail", "mail"),
 }

@@ -39,6 +39,8 @@ class Entry:
     quantity: int = 1
     mail: str = ""
     message: Any = None
+    question: str = ""
+    answer: str = ""
 
     @property
     def n_more(self) -> int:
@@ -128,6 +130,8 @@ def _single(events: "QuerySet[Event]") -> list[Entry]:
             amount=event.amount,
             quantity=event.quantity,
             message=event.message,
+            question=event.question or "",
+            answer=event.answer or "",
         )
         for event in rows
     ]

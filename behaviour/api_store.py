@@ -17,18 +17,18 @@ SELECT 0, external_id, id, COALESCE(merged_into_id, id), upload_id FROM behaviou
 UNION ALL SELECT 1, sku, id, id, upload_id FROM behaviour_product WHERE sku IN {many}
 UNION ALL SELECT 2, '', id, id, id FROM behaviour_upload WHERE hidden
 """
-COLUMNS = "shopper_id, kind, product_id, at, quantity, amount, order_ref, message, dedupe_key"
+COLUMNS = "shopper_id, kind, product_id, at, quantity, amount, order_ref, message, dedupe_key, question, answer"
 # What an unfinished upload brought, and could take away again, becomes our own.
 CONFLICT = """
 ON CONFLICT (dedupe_key) DO UPDATE SET upload_id = NULL
 WHERE behaviour_event.upload_id IN (SELECT id FROM behaviour_upload WHERE hidden)
 """
 INSERT = {
-    "sqlite": f"INSERT INTO behaviour_event ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) {CONFLICT}",  # noqa: S608 constants
+    "sqlite": f"INSERT INTO behaviour_event ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) {CONFLICT}",  # noqa: S608 constants
     "postgresql": f"""
 INSERT INTO behaviour_event ({COLUMNS})
 SELECT (x->>0)::bigint, x->>1, (x->>2)::bigint, (x->>3 || '+00')::timestamptz, (x->>4)::int, (x->>5)::numeric, x->>6,
-    (x->>7)::uuid, (x->>8)::uuid
+    (x->>7)::uuid, (x->>8)::uuid, x->>9, x->>10
 FROM jsonb_array_elements(%s::jsonb) AS x {CONFLICT}""",  # noqa: S608 constants
 }
 MANY = {

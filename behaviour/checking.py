@@ -179,6 +179,8 @@ SHOWN = {
     "price_unreadable": "price",
     "price_out_of_range": "price",
     "rating_unreadable": "rating",
+    "answer_missing": "answer",
+    "answer_too_long": "answer",
     "stock_unreadable": "stock",
 }
 

@@ -10,7 +10,7 @@ import polars as pl
 from django.db import connection, transaction
 
 from behaviour import bulk, merging, netting, turns
-from behaviour.core.cleaning import Cleaned
+from behaviour.core.cleaning import ANSWERED, Cleaned
 from behaviour.core.columns import ONLINE_RETAIL
 from behaviour.core.people import BY_VISITOR
 from behaviour.core.rules import is_on
@@ -137,8 +137,11 @@ class EventLoader:
         frame = frame.join(shoppers, left_on="user_id", right_on="name", how="left", maintain_order="left")
         frame = frame.join(products, left_on="item_id", right_on="name", how="left", maintain_order="left")
         message = pl.col("message_id").str.to_lowercase().str.replace_all("-", "")
+        # Files without a survey, nearly all, are written as if there were no such columns.
+        said = frame["kind"] == ANSWERED
+        told = [pl.when(said).then(pl.col(name)).alias(name) for name in ("question", "answer")] if said.any() else []
         return frame.select(
-            "shopper_id", "kind", "product_id", "at", "quantity", (pl.col("cents") / 100).alias("amount"),
+            *told, "shopper_id", "kind", "product_id", "at", "quantity", (pl.col("cents") / 100).alias("amount"),
             pl.col("order_id").alias("order_ref"),
             pl.when(message.str.contains("^[0-9a-f]{32}$")).then(message).alias("message"),
             "dedupe_key", pl.lit(self._upload.pk).alias("upload_id"),

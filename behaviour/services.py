@@ -29,14 +29,18 @@ class EventRow:
     order_ref: str = ""
     message: UUID | None = None
     key: str = ""
+    # Of a survey answer only.
+    question: str | None = None
+    answer: str | None = None
 
     def dedupe_key(self) -> UUID:
         """Return the key that makes recording this event twice harmless."""
         if self.key:
             return content_key("own", self.key)
+        said = (self.question, self.answer) if self.question else ()
         return content_key(
             self.shopper_id, self.kind, self.at.isoformat(), self.product_id, self.quantity, self.amount,
-            self.order_ref, self.message,
+            self.order_ref, self.message, *said,
         )  # fmt: skip
 
 
@@ -87,4 +91,5 @@ def _event(key: UUID, row: EventRow) -> Event:
     return Event(
         shopper_id=row.shopper_id, kind=row.kind, at=row.at, product_id=row.product_id, quantity=row.quantity,
         amount=row.amount, order_ref=row.order_ref, message=row.message, dedupe_key=key,
+        question=row.question, answer=row.answer,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from behaviour.core.cleaning import ANSWERED
 from behaviour.core.columns import FIELDS, KINDS, KNOWN_EVENTS, NEEDED, PERSONAL, Match, plain
 from behaviour.models import Event
 from behaviour.upload_words import FIELD_NAMES
@@ -40,7 +41,7 @@ def column_choices(match: Match) -> list[tuple[str, str]]:
 
 def event_choices() -> list[tuple[str, str]]:
     """Return what an event name of the file can mean."""
-    uploaded = ("view", "favourite", "cart", "uncart", "purchase", "refund", "rating", "search", "signup")
+    uploaded = ("view", "favourite", "cart", "uncart", "purchase", "refund", "rating", "search", "signup", ANSWERED)
     return [(name, str(Event.Kind(name).label)) for name in uploaded]
 
 

@@ -16,11 +16,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from behaviour import consent
-from behaviour.models import Product, Shopper
+from behaviour.models import Event, Product, Shopper
 from mailai.errors import InputError
 from segments import rules
 from segments.estimate import estimates
 from segments.models import Sample, Segment, SegmentSize
+from segments.rules.limits import ANSWERS
 
 logger = logging.getLogger(__name__)
 # A prime, so that the shuffle meets every rest.
@@ -138,6 +139,8 @@ def size_history(segment: Segment, days: int = 90) -> list[SegmentSize]:
 
 def known_values(field_name: str, limit: int = 300) -> list[str]:
     """Return the values that a text field has in this shop, by name."""
+    if field_name in ANSWERS:
+        return _distinct(Event.objects.filter(question__isnull=False), field_name, limit)
     if field_name == "bought_category":
         return _distinct(Product.objects.all(), "category", limit)
     return _distinct(Shopper.objects.all(), rules.FIELDS[field_name].path, limit)

@@ -25,7 +25,18 @@ SIZE = 20_000
 STALE_AFTER = timedelta(hours=1)
 IDS = "sample_ids"
 SHOPPER_COLUMNS = ("id", "country", "locale", "marketing", "signed_up_at", "upload_id", "merged_into_id")
-EVENT_COLUMNS = ("id", "shopper_id", "kind", "product_id", "at", "amount", "order_ref", "upload_id")
+EVENT_COLUMNS = (
+    "id",
+    "shopper_id",
+    "kind",
+    "product_id",
+    "at",
+    "amount",
+    "order_ref",
+    "upload_id",
+    "question",
+    "answer",
+)
 Copied = tuple[type[Model], str, tuple[str, ...], tuple[str, ...]]
 
 

@@ -16,9 +16,8 @@ from behaviour.models import Shopper
 from campaigns import content, delivery, planning, senders
 from campaigns.models import Campaign, Variant
 from recommender import services as recommender
-from segments import clustering, predictions
+from segments import clustering, predictions, stage_history
 from segments import services as segments
-from segments import stage_history
 from segments.models import Segment
 from tests.browser import DESKTOP, PHONE, Visit
 

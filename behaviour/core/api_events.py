@@ -9,7 +9,15 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from behaviour.core.cleaning import EARLIEST, HIGHEST_PRICE, MOST_PIECES, MOST_STARS, NEED_PRODUCT
+from behaviour.core.cleaning import (
+    ANSWERED,
+    EARLIEST,
+    HIGHEST_PRICE,
+    LONGEST_ANSWER,
+    MOST_PIECES,
+    MOST_STARS,
+    NEED_PRODUCT,
+)
 from behaviour.core.keys import SEPARATOR, own_keys, timed_key
 from behaviour.core.people import BY_VISITOR
 from behaviour.core.values import EMAIL
@@ -23,7 +31,9 @@ FIELD = re.compile(r"`\$\.(\w+)|field `(\w+)`")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = timedelta(microseconds=1)
 
-Kind = Literal["view", "favourite", "search", "cart", "uncart", "purchase", "refund", "rating", "signup"]
+Kind = Literal[
+    "view", "favourite", "search", "cart", "uncart", "purchase", "refund", "rating", "signup", "survey_answer"
+]
 Id = Annotated[str, Meta(max_length=120)]
 
 
@@ -43,6 +53,8 @@ class Event(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     rating: Annotated[float, Meta(ge=0, le=MOST_STARS, description="Stars; for a rating.")] | None = None
     currency: Annotated[str, Meta(max_length=3, description="Left out: the shop's own.")] = ""
     order_id: Annotated[str, Meta(max_length=80)] = ""
+    question: Annotated[str, Meta(max_length=LONGEST_ANSWER, description="What was asked; for a survey answer.")] = ""
+    answer: Annotated[str, Meta(max_length=LONGEST_ANSWER, description="What was answered, in words or a number.")] = ""
     message_id: Annotated[UUID, Meta(description="The email that led here.")] | None = None
     key: Annotated[
         str, Meta(max_length=200, description="Idempotency key; without one, equal content is the same event.")
@@ -81,12 +93,15 @@ class Row(NamedTuple):
     order: str
     message: str | None
     key: str
+    question: str | None = None
+    answer: str | None = None
 
 
 SENTENCES = {
     "no_shopper": "Say who it was: `user_id`, `email` or `visitor_id`.",
     "no_product": "Say which product it was about: `item_id`.",
     "no_rating": "A rating needs its stars: `rating`.",
+    "no_answer": "A survey answer needs `question` and `answer`.",
     "time_out_of_range": "`timestamp` lies before 1990 or more than a day in the future.",
     "bad_email": "`email` is not an email address.",
     "bad_text": "A text holds a NUL character, which can't be stored.",
@@ -176,6 +191,8 @@ def _fault(event: Event, latest: datetime, *, nul: bool, browser: bool) -> str: 
         return "time_out_of_range"
     if event.event == "rating" and event.rating is None:
         return "no_rating"
+    if event.event == ANSWERED and not (event.question.strip() and event.answer.strip()):
+        return "no_answer"
     if event.email and not ADDRESS.match(event.email):
         return "bad_email"
     if nul and any("\0" in text for text in _texts(event)):
@@ -186,7 +203,10 @@ def _fault(event: Event, latest: datetime, *, nul: bool, browser: bool) -> str: 
 
 
 def _texts(event: Event) -> tuple[str, ...]:
-    return event.user_id, event.email, event.visitor_id, event.item_id, event.order_id, event.key, event.currency
+    return (
+        event.user_id, event.email, event.visitor_id, event.item_id, event.order_id, event.key, event.currency,
+        event.question, event.answer,
+    )  # fmt: skip
 
 
 def rows(events: Sequence[Event], name_of: Callable[[Event], str], currency: str, space: str = "") -> dict[str, Row]:
@@ -215,9 +235,10 @@ def rows(events: Sequence[Event], name_of: Callable[[Event], str], currency: str
             amount = event.rating and round(event.rating, 2)
         elif event.price is not None and (not currency or event.currency in ("", currency)):
             amount = round(event.price * event.quantity, 2)
+        said = (event.question.strip(), event.answer.strip()) if kind == ANSWERED else (None, None)
         found[key] = Row(
             name_of(event), kind, event.item_id.strip(), str(at)[:-6], event.quantity, amount, event.order_id,
-            event.message_id.hex if event.message_id else None, key,
+            event.message_id.hex if event.message_id else None, key, *said,
         )  # fmt: skip
     return found
 
@@ -226,11 +247,12 @@ def _content_key(event: Event, at: datetime) -> str:
     micros = (at - EPOCH) // SECOND
     rated = event.event == "rating"
     who = event.user_id.strip() or event.email.strip().lower() or BY_VISITOR + event.visitor_id
+    said = (event.question.strip(), event.answer.strip()) if event.event == ANSWERED else ()
     content = SEPARATOR.join(
         (
             who, event.item_id.strip(), event.event, str(micros % 1000), event.order_id, str(event.quantity),
             "" if event.price is None else repr(event.price), repr(event.rating) if rated else "",
-            str(event.message_id or ""),
+            str(event.message_id or ""), *said,
         )
     )  # fmt: skip
     return timed_key(max(micros // 1000, 0), content)

@@ -17,6 +17,7 @@ from behaviour.core.rules import SOLD, is_on, is_test_shopper, no_products
 from behaviour.core.typed import Reading, typed_rows
 
 LONGEST_ID, LONGEST_ORDER, LONGEST_NAME, LONGEST_COUNTRY = 120, 80, 300, 60
+LONGEST_ANSWER = 200
 MOST_PIECES, HIGHEST_PRICE, MOST_STARS = 1_000_000, 1e8, 100
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 # What the rule about times lets through when a person switched it off.
@@ -25,6 +26,7 @@ NEED_PRODUCT = ("view", "favourite", "cart", "uncart", "purchase", "refund", "ra
 # Codes of a shop's real products begin with a digit: 22423, 85123A. POST, DOT, M, BANK CHARGES, PADS … are bookkeeping.
 RETAIL_PRODUCT = r"^\d"
 GIVEN = ""
+ANSWERED = "survey_answer"
 # Orders, or lines of them, by which nothing was sold.
 ORDER_STATES = ("cancelled", "refunded", "part", "test", "unpaid")
 FIXES = (
@@ -101,7 +103,8 @@ def clean_events(block: Block, match: Match, reading: Reading) -> Cleaned:
     """Clean rows of behaviour or orders.
 
     The frame has user_id, item_id (text, "" = none), kind, at (UTC), quantity (int), cents (int, the line's total; for
-    a rating the stars times 100), order_id, country, name, price, message_id (text) and key (hexadecimal).
+    a rating the stars times 100), order_id, country, name, price, message_id, question, answer (text) and
+    key (hexadecimal).
     """
     retail = match.layout == ONLINE_RETAIL
     frame = typed_rows(block, match, reading)
@@ -174,7 +177,7 @@ def _longer(name: str, limit: int) -> pl.Expr:
 
 
 def _rules(match: Match, reading: Reading) -> list[Rule]:
-    rated = pl.col("kind") == "rating"
+    rated, answered = pl.col("kind") == "rating", pl.col("kind") == ANSWERED
     return [
         *_id_rules(),
         ("robot", _is_robot(reading)),
@@ -192,6 +195,8 @@ def _rules(match: Match, reading: Reading) -> list[Rule]:
         ("price_unreadable", (pl.col("price") != "") & pl.col("each").is_null()),
         ("price_out_of_range", pl.col("each").is_not_null() & ~pl.col("each").is_between(0, HIGHEST_PRICE)),
         ("rating_unreadable", rated & ~pl.col("stars").is_between(0, MOST_STARS).fill_null(value=False)),
+        ("answer_missing", answered & ((pl.col("question") == "") | (pl.col("answer") == ""))),
+        ("answer_too_long", answered & (_longer("question", LONGEST_ANSWER) | _longer("answer", LONGEST_ANSWER))),
         ("outlier", _far("each", 0, reading) | _far("pieces", 1, reading)),
     ]
 
@@ -244,6 +249,9 @@ def _with_keys(frame: pl.DataFrame, *, retail: bool) -> pl.DataFrame:
     ]  # fmt: skip
     content = pl.concat_str(parts, separator=SEPARATOR)
     frame = frame.with_columns(content=content)
+    if (frame["kind"] == ANSWERED).any():
+        said = pl.concat_str("content", "question", "answer", separator=SEPARATOR)
+        frame = frame.with_columns(content=pl.when(pl.col("kind") == ANSWERED).then(said).otherwise("content"))
     if retail:
         # An order holds the same line twice under two names (two pairs in the year): the second is no repetition.
         detail = pl.concat_str("name", "country", separator=SEPARATOR)

@@ -30,6 +30,8 @@ ALIASES: dict[str, str] = {
     "rating": "stars score review_score 评分 打分 星级",
     "position": "rank sequence seq 顺序 次序",
     "message_id": "message 邮件id",
+    "question": "survey_question question_text survey 问题 问卷问题 调查问题",
+    "answer": "survey_answer response reply answer_text 回答 答案 答复",
     "dedupe_key": "event_id eventid row_id 去重键 事件id",
     "name": "title product_name item_name product_title description 名称 商品名 商品名称 标题 产品名称",
     "category": "categories cat_path category_path product_type genre 类目 分类 商品类目 品类",
@@ -52,11 +54,11 @@ ALIASES: dict[str, str] = {
 EVENT_FIELDS = (
     "user_id", "item_id", "event", "timestamp", "order_id", "quantity", "price", "currency", "country", "rating",
     "position", "message_id", "dedupe_key", "name", "visitor_id", "email", "first_name", "last_name", "phone",
-    "consent",
+    "consent", "question", "answer",
 )  # fmt: skip
 FIELDS: dict[str, tuple[str, ...]] = {
     EVENTS: EVENT_FIELDS,
-    ORDERS: tuple(name for name in EVENT_FIELDS if name not in ("event", "rating")),
+    ORDERS: tuple(name for name in EVENT_FIELDS if name not in ("event", "rating", "question", "answer")),
     PRODUCTS: ("item_id", "name", "price", "category", "currency", "url", "image", "stock", "active", "attributes"),
     SHOPPERS: (
         "user_id", "email", "first_name", "last_name", "phone", "country", "locale", "consent", "consent_source",
@@ -97,6 +99,7 @@ EVENT_NAMES: dict[str, str] = {
     "refund": "refund refunded return returned cancellation 退款 退货",
     "rating": "rating rate rated review 评分 评价",
     "search": "search searched query 搜索",
+    "survey_answer": "survey_answer survey answered answered_survey survey_response nps 问卷 问卷回答 调查",
     "signup": "signup sign_up register registration registered 注册",
 }
 

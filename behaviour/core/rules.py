@@ -52,6 +52,8 @@ RULES = (
     RuleInfo("time_out_of_range", "refuse", BEHAVIOUR),
     RuleInfo("price_out_of_range", "refuse", BEHAVIOUR),
     RuleInfo("order_cancelled", "refuse", BEHAVIOUR),
+    RuleInfo("answer_missing", "refuse", BEHAVIOUR),
+    RuleInfo("answer_too_long", "refuse", BEHAVIOUR),
     RuleInfo("order_refunded", "refuse", BEHAVIOUR),
     RuleInfo("order_part", "refuse", BEHAVIOUR),
     RuleInfo("order_test", "refuse", BEHAVIOUR),

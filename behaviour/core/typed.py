@@ -85,7 +85,7 @@ def _fields() -> list[str]:
     return [
         "user_id", "item_id", "event", "timestamp", "order_id", "quantity", "price", "country", "rating", "position",
         "message_id", "dedupe_key", "name", "currency", "visitor_id", "email", "first_name", "last_name", "phone",
-        "consent", "order_state",
+        "consent", "order_state", "question", "answer",
     ]  # fmt: skip
 
 

@@ -55,6 +55,9 @@ class Event(models.Model):
     amount_said = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
     # campaigns.Message.uuid of the mail behind an open, click, answer or unsubscribe.
     message = models.UUIDField(null=True, blank=True)
+    # What was asked and answered, for a survey answer only: null costs an event of another kind nothing.
+    question = models.CharField(max_length=200, null=True, blank=True)
+    answer = models.CharField(max_length=200, null=True, blank=True)
     # What makes the event itself: its time and a hash (behaviour.core.keys), or a hash of the caller's own key.
     dedupe_key = models.UUIDField(unique=True)
     # Undo walks the upload's range of ids (Upload.first_event, last_event): no index is kept for it.
@@ -81,6 +84,10 @@ class Event(models.Model):
             # Who bought a product; a view, of which there are most, costs nothing here.
             models.Index(
                 fields=["product", "at"], name="event_bought", condition=models.Q(kind__in=["purchase", "refund"])
+            ),
+            # Who answered so; only answers are in it.
+            models.Index(
+                fields=["question", "answer"], name="event_answer", condition=models.Q(question__isnull=False)
             ),
             # An undo looks at the few returns that were cut; no other row is in it.
             models.Index(fields=["id"], name="event_cut", condition=models.Q(quantity_said__isnull=False)),

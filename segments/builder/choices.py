@@ -65,6 +65,16 @@ class Choices:
         return _plain(_known("country"))
 
     @cached_property
+    def questions(self) -> Options:
+        """Questions that shoppers answered."""
+        return _plain(_known("question"))
+
+    @cached_property
+    def answers(self) -> Options:
+        """What they answered, to whichever question."""
+        return _plain(_known("answer"))
+
+    @cached_property
     def segments(self) -> Options:
         """The other segments."""
         own = self.segment.uuid if self.segment else None

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from behaviour.models import Event
 from segments.fields import BETWEEN, FIELDS, LISTS, NUMERIC, OPERATORS, PRESENCE, SHARE, Field
-from segments.rules.limits import ANNIVERSARIES, KINDS, MAILS
+from segments.rules.limits import ANNIVERSARIES, ANSWERS, KINDS, MAILS
 
 Given = dict[str, list[str]]
 Rule = dict[str, Any]
@@ -27,7 +28,7 @@ OF_PRODUCTS = ("view", "favourite", "cart", "uncart", "purchase", "refund", "rat
 ONCE, NEVER = "once", "never"
 WINDOW = ("when", "n_days", "since", "until")
 TIMES = ("often", "n")
-FILTERS = ("category", "product", "amount", "country")
+FILTERS = ("category", "product", "amount", "country", "question", "answer")
 # Of a sequence, the inputs of the first and of the second step begin with these.
 STEPS = ("first", "then")
 ON, OFF = "1", "0"
@@ -86,7 +87,7 @@ def _value(asked: Field, text: str) -> Any:
 
 
 def _did(kind: str, given: Given) -> Rule:
-    return {"did": kind} | _where(given) | _times(given) | _within(given)
+    return {"did": kind} | _where(kind, given) | _times(given) | _within(given)
 
 
 def _mail(what: str, given: Given) -> Rule:
@@ -95,7 +96,7 @@ def _mail(what: str, given: Given) -> Rule:
 
 
 def _sequence(_about: str, given: Given) -> Rule:
-    steps = {step: {"did": only(given, step)} | _where(given, f"{step}_") for step in STEPS}
+    steps = {step: {"did": only(given, step)} | _where(only(given, step), given, f"{step}_") for step in STEPS}
     asked = {
         **steps,
         "happened": only(given, "happened") == ON,
@@ -113,9 +114,11 @@ def _anniversary(kind: str, given: Given) -> Rule:
     }
 
 
-def _where(given: Given, prefix: str = "") -> Rule:
+def _where(kind: str, given: Given, prefix: str = "") -> Rule:
     where: dict[str, Any] = {}
     for name in FILTERS:
+        if name in ANSWERS and kind != Event.Kind.SURVEY_ANSWER:
+            continue
         values = [text for text in given.get(prefix + name, ()) if text]
         if values and name == "amount":
             high = [number(only(given, f"{prefix}amount_high"))]

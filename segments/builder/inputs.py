@@ -147,6 +147,9 @@ def _filters(kind: str, given: Given, choices: Choices, prefix: str = "") -> lis
     found, has = [], given.get("has", [])
     if kind in OF_PRODUCTS:
         found.append(_chosen(prefix + "category", _("Category"), _("any category"), given, choices.categories))
+    if kind == Event.Kind.SURVEY_ANSWER:
+        found.append(_chosen(prefix + "question", _("Question"), _("any question"), given, choices.questions))
+        found.append(_chosen(prefix + "answer", _("Answer"), _("any answer"), given, choices.answers))
     if f"{prefix}product" in has or given.get(f"{prefix}product"):
         for number, sku in enumerate([*given.get(f"{prefix}product", []), ""]):
             held, mark = [sku] if sku else [], f"-{number}"

@@ -5,12 +5,14 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from behaviour.models import Event
 from mailai.errors import InputError
 from segments.fields import MAX_DAYS, MAX_NUMBER
 from segments.rules import checks
 from segments.rules.limits import (
     AMOUNTS,
     ANNIVERSARIES,
+    ANSWERS,
     AT_LEAST_ONCE,
     KINDS,
     MAILS,
@@ -91,6 +93,8 @@ VALIDATED: dict[str, Callable[[Rule], dict[str, Any]]] = {
 def _action(rule: Rule) -> dict[str, Any]:
     found: dict[str, Any] = {"did": checks.one_of("did", rule["did"], KINDS)}
     where = checks.keys("where", rule.get("where", {}), WHERE)
+    if found["did"] != Event.Kind.SURVEY_ANSWER and (named := [name for name in ANSWERS if name in where]):
+        raise InputError(_("“%(field)s” can only be asked of survey_answer.") % {"field": named[0]})
     asked: dict[str, Any] = {
         name: checks.texts(name, where[name]) for name in WHERE if name in where and name != "amount"
     }

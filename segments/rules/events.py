@@ -25,7 +25,7 @@ from django.db.models.functions import Cast, Concat, TruncDate
 
 from behaviour.models import Event, Product
 from segments.rules.context import Context
-from segments.rules.limits import AT_LEAST_ONCE
+from segments.rules.limits import ANSWERS, AT_LEAST_ONCE
 from segments.rules.windows import bounds
 
 LOOKUPS = {"=": "", ">=": "__gte", ">": "__gt", "<=": "__lte", "<": "__lt", "between": "__range"}
@@ -119,6 +119,9 @@ def actions(rule: Mapping[str, Any]) -> "QuerySet[Event]":
         found = found.filter(product__in=in_categories(where["category"]))
     if "product" in where:
         found = found.filter(product__in=Product.objects.filter(sku__in=where["product"]).values("pk"))
+    for name in ANSWERS:
+        if name in where:
+            found = found.filter(**{f"{name}__in": where[name]})
     if "country" in where:
         found = found.filter(shopper__country__in=where["country"])
     if "amount" in where:

@@ -179,4 +179,4 @@ def _said(rule: Rule, n: int, last: str) -> str:
 def _things(where: Rule) -> str:
     """Name what the filter asks for: categories by the last part of their path, products by their number."""
     leaves = [name.rsplit(" > ", 1)[-1] for name in where.get("category", ())]
-    return numbers.listed([*leaves, *where.get("product", ())])
+    return numbers.listed([*leaves, *where.get("product", ()), *where.get("question", ()), *where.get("answer", ())])

@@ -22,6 +22,8 @@ MAILS = ("got", "opened", "clicked", "ignored")
 ANNIVERSARIES = ("sign_up", "first_order")
 TIMES = (">=", "<=", "=")
 AMOUNTS = (">=", "<=", "=", ">", "<", "between")
-WHERE = ("category", "product", "amount", "country")
+WHERE = ("category", "product", "amount", "country", "question", "answer")
+# Filters of survey answers alone.
+ANSWERS = ("question", "answer")
 WINDOWS = (("days",), ("from", "to"), ("since",), ("before_days",))
 AT_LEAST_ONCE = {"op": ">=", "n": 1}

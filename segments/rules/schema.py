@@ -91,7 +91,9 @@ def _behaviour() -> dict[str, Schema]:
             ]
         },
         "where": _object(
-            {}, {name: _several(TEXT) for name in ("category", "product", "country")} | {"amount": _amount()}
+            {},
+            {name: _several(TEXT) for name in ("category", "product", "country", "question", "answer")}
+            | {"amount": _amount()},
         ),
     }
 

@@ -99,6 +99,8 @@ def _is(event: Event, rule: Rule, shopper: Shopper) -> bool:
         return False
     if "product" in where and (event.product is None or event.product.sku not in where["product"]):
         return False
+    if any(name in where and getattr(event, name) not in where[name] for name in ("question", "answer")):
+        return False
     if "amount" not in where:
         return True
     op, value = where["amount"]["op"], where["amount"]["value"]

@@ -58,6 +58,16 @@ RULES = [
     },
     {"all": [{"anniversary": "first_order", "from_days": -7, "to_days": 7}]},
     {"all": [{"not": {"segment": UUID}}, {"list": UUID}]},
+    {"did": "survey_answer", "where": {"question": ["How was it?"], "answer": ["Good", "So-so"]}},
+    {
+        "sequence": {
+            "first": {"did": "survey_answer", "where": {"answer": ["10"]}},
+            "then": {"did": "purchase"},
+            "happened": True,
+            "days": 3,
+            "same_product": False,
+        }
+    },
 ]
 
 

@@ -21,7 +21,8 @@ from segments.models import Profile, Segment, ShopperList, ShopperListMember
 from tests.segments.obvious import fits
 
 CATEGORIES = ["Mugs", "Mugs > Tall", "Lamps"]
-KINDS = ["view", "purchase", "cart", "email_open", "refund"]
+KINDS = ["view", "purchase", "cart", "email_open", "refund", "survey_answer"]
+QUESTIONS, ANSWERS = ["How was it?", "Why?"], ["Good", "Bad"]
 COUNTRIES = ["France", "Spain", ""]
 # Days on which clocks change, at midnight in Cairo and Havana; leap days and the days beside them.
 MOMENTS = [
@@ -75,7 +76,8 @@ def shops(draw: Any) -> dict[str, Any]:
         {
             "kind": st.sampled_from(KINDS), "product": st.none() | st.integers(0, 2), "at": moments(zone, now),
             "amount": st.none() | st.sampled_from([Decimal("1.00"), Decimal("2.50"), Decimal(9)]),
-            "order_ref": st.sampled_from(["", "", "A", "B"]),
+            "order_ref": st.sampled_from(["", "", "A", "B"]), "question": st.none() | st.sampled_from(QUESTIONS),
+            "answer": st.none() | st.sampled_from(ANSWERS),
         }
     )  # fmt: skip
     message = st.fixed_dictionaries(
@@ -106,6 +108,13 @@ where = st.fixed_dictionaries(
         "country": st.lists(st.sampled_from(COUNTRIES[:2]), min_size=1, max_size=2),
     },
 )
+answered = st.fixed_dictionaries(
+    {},
+    optional={
+        "question": st.lists(st.sampled_from(QUESTIONS), min_size=1, max_size=2),
+        "answer": st.lists(st.sampled_from([*ANSWERS, "none"]), min_size=1, max_size=2),
+    },
+)
 
 
 @st.composite
@@ -124,6 +133,7 @@ def rule_trees(draw: Any, shop: dict[str, Any], *, references: bool = True) -> d
     leaf = st.one_of(
         st.fixed_dictionaries({"did": st.sampled_from(KINDS)}, optional={"where": where, **optional}),
         st.fixed_dictionaries({"did": st.sampled_from(KINDS)}, optional=optional),
+        st.fixed_dictionaries({"did": st.just("survey_answer"), "where": answered}, optional=optional),
         st.fixed_dictionaries(
             {"mail": st.sampled_from(["got", "opened", "clicked", "ignored"])},
             optional={"campaign": st.sampled_from([str(one) for one in CAMPAIGNS]), **optional},

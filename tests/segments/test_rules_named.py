@@ -58,6 +58,8 @@ LOOKED = {
         ({"did": "view", "where": {"product": ["a\x00"]}}, "text of 1 to 200"),
         ({"did": "view", "where": {"amount": {"op": "!=", "value": 1}}}, "Use one of >="),
         ({"did": "view", "where": {"amount": {"op": "between", "value": [2, 1]}}}, "lower value first"),
+        ({"did": "view", "where": {"question": ["Why?"]}}, "“question” can only be asked of survey_answer"),
+        ({"did": "survey_answer", "where": {"answer": "Good"}}, "a list of 1 to 50"),
         ({"mail": "open"}, "Did you mean “opened”"),
         ({"mail": "got", "campaign": "spring"}, "needs an id"),
         ({"sequence": {"first": {"did": "view"}}}, "needs “then”"),
@@ -95,6 +97,10 @@ def test_the_plain_form_leaves_out_what_goes_without_saying() -> None:
             LOOKED,
             "Shoppers who looked at a product in the last 30 days and then did not order (the same product) "
             "within 3 days.",
+        ),
+        (
+            {"did": "survey_answer", "where": {"question": ["Why?"], "answer": ["Good", "Bad"]}},
+            "Shoppers who answered a survey “Why?” · with “Good”, “Bad”.",
         ),
         (
             {"anniversary": "first_order", "to_days": 0},
