@@ -38,7 +38,7 @@ class RobotWatch:
         """Count views: ``user_id`` and ``at`` (UTC)."""
         who = views.select(who=hashed("user_id"), unit=pl.col("at").dt.epoch("s") // MINUTE)
         minutes = who.group_by("who", "unit").len("n")
-        days = minutes.group_by("who", pl.col("unit") // (DAY // MINUTE)).agg(pl.col("n").sum())
+        days = minutes.group_by(pl.col("who"), pl.col("unit") // (DAY // MINUTE)).agg(pl.col("n").sum())
         for table, (counted, most) in enumerate(((minutes, MOST_A_MINUTE), (days, MOST_A_DAY))):
             n, (a, b) = counted["n"].to_numpy(), _spots(counted)
             np.add.at(self._counts[table, 0], a, n)
