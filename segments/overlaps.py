@@ -17,7 +17,8 @@ from django.utils.translation import gettext as _
 from behaviour.models import Shopper
 from mailai.errors import InputError
 from segments import counting, rules
-from segments.models import Sample, Segment
+from segments.core import members
+from segments.models import Sample, Segment, SegmentMembers
 from segments.rules.references import fingerprint
 from segments.sampling import on_sample
 
@@ -38,7 +39,7 @@ def overlap(segments: Sequence[Segment], now: datetime | None = None) -> Overlap
 
     One statement: each segment's own select, as for its exact count, put together by shopper and counted by the sum of
     their bits. A million shoppers: docs/segments.md. After two seconds the last exact answer with its time is given,
-    else an estimate of the sample.
+    else that of the last record, else an estimate of the sample.
 
     Raises
     ------
@@ -56,8 +57,8 @@ def overlap(segments: Sequence[Segment], now: datetime | None = None) -> Overlap
                 _("“%(name)s” can't be compared: %(why)s") % {"name": segment.name, "why": error}
             ) from error
     sql, parameters = _statement(conditions)
-    prints = "".join(fingerprint(rules.validate(one.rule), context) for one in segments)
-    key = f"segment-overlap:{hashlib.sha256(prints.encode()).hexdigest()}"
+    prints = [fingerprint(rules.validate(one.rule), context) for one in segments]
+    key = f"segment-overlap:{hashlib.sha256(''.join(prints).encode()).hexdigest()}"
     found = counting.in_time(lambda: _asked(sql, parameters), counting.EDITOR_SECONDS)
     if found is not None:
         exact = Overlap(found, context.now, counting.State.EXACT)
@@ -66,7 +67,7 @@ def overlap(segments: Sequence[Segment], now: datetime | None = None) -> Overlap
     kept: Overlap | None = cache.get(key)
     if kept is not None:
         return Overlap(kept.masks, kept.at, counting.State.OLD)
-    return _estimated(sql, parameters, context.now)
+    return _recorded(segments, prints, context) or _estimated(sql, parameters, context.now)
 
 
 def _statement(conditions: Sequence[Any]) -> tuple[str, list[Any]]:
@@ -91,6 +92,16 @@ def _asked(sql: str, parameters: Sequence[Any]) -> dict[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return {int(mask): int(n) for mask, n in cursor.fetchall()}
+
+
+def _recorded(segments: Sequence[Segment], prints: Sequence[str], context: rules.Context) -> Overlap | None:
+    """Return the answer of the last record, where all were recorded on one day by the rules of now; 0.3 s a million."""
+    rows = {one.segment_id: one for one in SegmentMembers.objects.filter(segment__in=segments)}
+    kept = [rows[one.pk] for one in segments if one.pk in rows]
+    if [one.rule_hash for one in kept] != list(prints) or len({one.on for one in kept}) > 1:
+        return None
+    at = datetime.combine(kept[0].on, datetime.min.time(), tzinfo=context.zone)
+    return Overlap(members.masks([members.unpack(one.ids) for one in kept]), at, counting.State.OLD)
 
 
 def _estimated(sql: str, parameters: Sequence[Any], at: datetime) -> Overlap:

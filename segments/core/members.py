@@ -1,6 +1,7 @@
 """Sets of shoppers as short runs of bytes, and what came and left between two of them."""
 
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -52,3 +53,12 @@ def difference(before: np.ndarray, after: np.ndarray) -> tuple[int, int]:
 def living(ids: np.ndarray, alive: np.ndarray) -> np.ndarray:
     """Return where ids are among the living, bool array of the shape of `ids`; both ascending, each id once."""
     return np.isin(ids, alive, assume_unique=True)
+
+
+def masks(sets: Sequence[np.ndarray]) -> dict[int, int]:
+    """Count ids by the sets they are in: bit mask (bit i = in the i-th set) -> ids; arrays as of `unpack`."""
+    ids = np.concatenate(sets)
+    bits = np.repeat([1 << place for place in range(len(sets))], [len(one) for one in sets])
+    _who, place = np.unique(ids, return_inverse=True)
+    found, n = np.unique(np.bincount(place, weights=bits).astype(np.int64), return_counts=True)
+    return dict(zip(found.tolist(), n.tolist(), strict=True))

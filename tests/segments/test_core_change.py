@@ -74,6 +74,7 @@ def test_combinations_are_those_of_sets(sets: list[frozenset[int]]) -> None:
     found = overlap.combinations(masks, len(sets))
     assert {one.inside: one.n for one in found} == Counter(where.values())
     assert [one.n for one in found] == sorted((one.n for one in found), reverse=True)
+    assert members.masks([array(one) for one in sets]) == masks
     assert overlap.sizes(masks, len(sets)) == [len(one) for one in sets]
     assert overlap.shared(masks, len(sets)) == [[len(a & b) for b in sets] for a in sets]
 

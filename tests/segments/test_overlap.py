@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from behaviour.models import Shopper
 from segments import counting, overlaps, rules, sampling, services
-from segments.models import Segment
+from segments.models import Segment, SegmentMembers
 
 PAGE, MAKE = reverse("segments:overlap"), reverse("segments:overlap_segment")
 COUNTRIES = ("Spain", "France", "Italy", "Peru")
@@ -148,6 +148,12 @@ def test_where_counting_takes_too_long_the_last_answer_is_shown_with_its_age(
     page = client.get(PAGE, asked(*three))
     assert page.context["state"] == "failed"
     assert "took too long" in page.content.decode()
+    services.record_sizes()
+    sampled.clear()
+    page = client.get(PAGE, asked(*three))
+    assert page.context["state"] == "old"
+    assert [row["n"] for row in page.context["rows"]] == exact
+    SegmentMembers.objects.all().delete()
     monkeypatch.setattr(counting, "in_time", never)
     sampling.draw(size=5)
     monkeypatch.setattr(counting, "in_time", too_long)
