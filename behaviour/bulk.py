@@ -98,6 +98,9 @@ def _insert_in_sqlite(cursor: Any, model: type[models.Model], frame: pl.DataFram
     """Insert many rows with each statement: one row a statement takes a third longer."""
     quote = connection.ops.quote_name
     same = {name: literal for name in frame.columns if (literal := _literal(frame[name])) is not None}
+    if len(same) == frame.width:
+        # Rows without a column would be no rows.
+        same.popitem()
     given = frame.drop(same)
     columns = ", ".join(quote(name) for name in (*given.columns, *same))
     row = f"({', '.join((*['%s'] * given.width, *same.values()))})"

@@ -114,7 +114,7 @@ def _first_odd_byte(piece: bytes, text: np.ndarray) -> int:
             odd.append(at)
     if len(piece.translate(None, CONTROLS)) != len(piece) and (found := CONTROL.search(piece)):
         odd.append(found.start())
-    if piece.count(b"\r") != piece.count(b"\r\n"):
+    if b"\r" in piece and piece.count(b"\r") != piece.count(b"\r\n"):
         returns = np.flatnonzero(text == RETURN)
         odd.append(int(returns[np.append(text, 0)[returns + 1] != NEWLINE][0]))
     return min(odd)
@@ -122,9 +122,10 @@ def _first_odd_byte(piece: bytes, text: np.ndarray) -> int:
 
 def _first_odd_quote(text: np.ndarray, quotes: np.ndarray, delimiter: int) -> int:
     """Return where the first quote lies that neither opens nor closes a cell nor is doubled within one."""
-    padded = np.concatenate(([NEWLINE], text, [NEWLINE]))
     opening, closing = quotes[0::2], quotes[1::2]
-    before, after = padded[opening], padded[closing + 2]
+    last = len(text) - 1
+    before = np.where(opening > 0, text[opening - 1], NEWLINE)
+    after = np.where(closing < last, text[np.minimum(closing + 1, last)], NEWLINE)
     edges = (delimiter, NEWLINE, QUOTE)
     odd = np.concatenate((opening[~np.isin(before, edges)], closing[~np.isin(after, (*edges, RETURN))]))
     return int(odd.min()) if len(odd) else len(text)
