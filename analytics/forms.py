@@ -57,7 +57,7 @@ class ListForm(forms.Form):
     """Onto which list a shopper is put: one that there is, or a new one by its name."""
 
     list = forms.ModelChoiceField(
-        ShopperList.objects.filter(source=ShopperList.Source.UPLOADED),
+        ShopperList.ready().filter(source=ShopperList.Source.UPLOADED),
         label=_("List"),
         required=False,
         to_field_name="uuid",

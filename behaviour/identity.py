@@ -94,6 +94,12 @@ def shopper_ids(names: Iterable[str]) -> dict[str, int]:
     return found
 
 
+def ids_by_pseudonym(pseudonyms: Iterable[str]) -> dict[str, int]:
+    """Return pseudonym -> shopper id of those that exist; who was merged into another is that other one. One query."""
+    rows = Shopper.everything.filter(pseudonym__in=set(pseudonyms))
+    return dict(rows.values_list("pseudonym", Coalesce("merged_into_id", "pk")))
+
+
 def kept_ids(shopper_ids: Iterable[int]) -> dict[int, int]:
     """Return id -> id of the person it means today, for those of these ids who were merged into another."""
     rows = Shopper.everything.filter(pk__in=set(shopper_ids), merged_into__isnull=False)

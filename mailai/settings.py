@@ -228,6 +228,7 @@ CELERY_BEAT_SCHEDULE = {
     "cluster-shoppers": {"task": "segments.tasks.cluster_shoppers", "schedule": 600},
     # Once a day, after the profiles of the day, and after a file of events.
     "record-stages": {"task": "segments.tasks.record_stages", "schedule": 600},
+    "sweep-lists": {"task": "segments.tasks.sweep_lists", "schedule": 15},
     "sweep-training": {"task": "recommender.tasks.sweep_training", "schedule": 20},
     "train-nightly": {"task": "recommender.tasks.request_nightly_training", "schedule": 86_400},
     "sweep-campaigns": {"task": "campaigns.tasks.sweep", "schedule": 5},

@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 
 from mailai.errors import StateError
-from segments import clustering, history, predictions, sampling, services, stage_history
+from segments import clustering, history, list_uploads, predictions, sampling, services, stage_history
 
 logger = logging.getLogger(__name__)
 
@@ -57,3 +57,16 @@ def record_stages() -> None:
     """Work out the stages of the last months once the profiles of the day are there; asked again, it works once."""
     if stage_history.is_due():
         stage_history.record_stages()
+
+
+@shared_task(acks_late=True)
+def read_list(list_id: int) -> None:
+    """Read the file of a list; of two, one writes."""
+    list_uploads.read(list_id)
+
+
+@shared_task(acks_late=True)
+def sweep_lists() -> None:
+    """Begin readings that nobody began or whose worker died."""
+    for list_id in list_uploads.sweep():
+        read_list.delay(list_id)

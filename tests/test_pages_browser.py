@@ -5,6 +5,7 @@ The campaign pages, the inbox and the senders have tests of their own in campaig
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -16,9 +17,9 @@ from behaviour.models import Shopper
 from campaigns import content, delivery, planning, senders
 from campaigns.models import Campaign, Variant
 from recommender import services as recommender
-from segments import clustering, predictions, stage_history
+from segments import clustering, list_uploads, lists, predictions, stage_history
 from segments import services as segments
-from segments.models import Segment
+from segments.models import Segment, ShopperList
 from tests.browser import DESKTOP, PHONE, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -72,12 +73,16 @@ def pages(full: Campaign, person: Any) -> list[str]:
     names = ["analytics:today", "analytics:shoppers", "analytics:search", "segments:list", "segments:new"]
     names += ["segments:overlap", "segments:migration", "segments:groups", "segments:predictions"]
     names += ["recommender:models", "recommender:try", "behaviour:imports", "behaviour:import_new", "behaviour:shop"]
-    names += ["accounts:team", "accounts:audit", "accounts:profile"]
+    for name, text in (("Fair", b"s1@mail.example\nelena@else.example\n"), ("Asks", b"a,b\nx,y\nz,w\n")):
+        list_uploads.read(list_uploads.receive(BytesIO(text), name=name, filename="fair.csv", by=person).pk)
+    lists.freeze(Segment.objects.earliest("pk"), by=person)
+    names += ["segments:lists", "segments:list_new", "accounts:team", "accounts:audit", "accounts:profile"]
     return [
         *(reverse(name) for name in names),
         reverse("analytics:shopper", args=[Shopper.objects.earliest("pk").pseudonym]),
         reverse("analytics:list_add", args=[Shopper.objects.earliest("pk").pseudonym]),
         reverse("segments:detail", args=[Segment.objects.earliest("pk").uuid]),
+        *(reverse("segments:list_detail", args=[one.uuid]) for one in ShopperList.objects.all()),
         reverse("analytics:report", args=[full.uuid]),
         reverse("behaviour:import_columns", args=[fresh.uuid]),
         reverse("behaviour:import_check", args=[done.uuid]),
@@ -98,6 +103,6 @@ def test_every_page_is_quiet_fits_and_is_usable(
 def test_the_first_run_is_quiet_fits_and_is_usable(visit: Visit, person: Any, width: int, theme: str) -> None:
     watched = visit("/", person, width=width, theme=theme)
     watched.check()
-    for path in ("/?loading=demo", "/segments/", "/shoppers/", "/recommender/", "/data/imports/"):
+    for path in ("/?loading=demo", "/segments/", "/segments/lists/", "/shoppers/", "/recommender/", "/data/imports/"):
         watched.open(path) if "loading" not in path else watched.page.goto(watched.base + path)
         watched.check()

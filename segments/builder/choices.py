@@ -84,7 +84,7 @@ class Choices:
     @cached_property
     def lists(self) -> Options:
         """Uploaded and frozen lists."""
-        rows = ShopperList.objects.order_by("name").values_list("uuid", "name")
+        rows = ShopperList.ready().order_by("name").values_list("uuid", "name")
         return [(str(uuid), name) for uuid, name in rows]
 
     @cached_property

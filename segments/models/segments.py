@@ -58,7 +58,7 @@ class SegmentSize(models.Model):
 
 
 class ShopperList(models.Model):
-    """A list that does not change by itself: uploaded ids, or a segment frozen on a day."""
+    """A list that does not change by itself: uploaded names, or a segment frozen on a day."""
 
     class Source(models.TextChoices):
         """Where the list came from."""
@@ -66,14 +66,38 @@ class ShopperList(models.Model):
         UPLOADED = "uploaded", _("Uploaded")
         FROZEN = "frozen", _("Frozen segment")
 
+    class State(models.TextChoices):
+        """Rules use a list when it is ready, not before."""
+
+        READY = "ready", _("Ready")
+        ASKS = "asks", _("Which column?")
+        READING = "reading", _("Being read")
+        FAILED = "failed", _("Can't be read")
+
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(max_length=120, unique=True)
     source = models.CharField(max_length=10, choices=Source.choices)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.READY)
+    # The file or segment that it was made from, by the name that it had then; "" for pasted text.
+    origin = models.CharField(max_length=255, blank=True)
     # The segment that was frozen, while it exists.
     segment = models.ForeignKey(Segment, null=True, blank=True, on_delete=models.SET_NULL, related_name="frozen")
+    # While it is not ready: {"stored_as", "size", "shape", "header", "samples", "tries"}; how the file is read.
+    file = models.JSONField(default=dict, blank=True)
+    # The header of the column that names shoppers.
+    column = models.CharField(max_length=200, blank=True)
+    # How many it had when it was made, and rows of the upload: n_rows = n_members + n_twice + n_unknown.
     n_members = models.PositiveIntegerField(default=0)
+    n_rows = models.PositiveBigIntegerField(default=0)
+    # Rows that named somebody whom another row names too.
+    n_twice = models.PositiveBigIntegerField(default=0)
     # Rows of the upload that named nobody of this shop.
-    n_unknown = models.PositiveIntegerField(default=0)
+    n_unknown = models.PositiveBigIntegerField(default=0)
+    # The first of them: [[line, name as it may be shown], ...].
+    unknown = models.JSONField(default=list, blank=True)
+    # Why it waits or failed, in the words of the moment.
+    problem = models.CharField(max_length=500, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -85,12 +109,18 @@ class ShopperList(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @classmethod
+    def ready(cls) -> "models.QuerySet[ShopperList]":
+        """Return the lists that rules may use."""
+        return cls.objects.filter(state=cls.State.READY)
+
 
 class ShopperListMember(models.Model):
     """One shopper on a list."""
 
     list = models.ForeignKey(ShopperList, on_delete=models.CASCADE, related_name="members")
-    shopper = models.ForeignKey(Shopper, on_delete=models.CASCADE, related_name="+")
+    # Not hidden by "+": a merge of two shoppers moves what is related, and the undo of a file keeps who is on a list.
+    shopper = models.ForeignKey(Shopper, on_delete=models.CASCADE, related_name="list_memberships")
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

@@ -92,7 +92,7 @@ def _load_lists(rules: list[dict[str, Any]], context: Context) -> None:
     if not wanted:
         return
     context.lists.update(
-        {str(uuid): pk for uuid, pk in ShopperList.objects.filter(uuid__in=wanted).values_list("uuid", "pk")}
+        {str(uuid): pk for uuid, pk in ShopperList.ready().filter(uuid__in=wanted).values_list("uuid", "pk")}
     )
     if gone := wanted - context.lists.keys():
         raise InputError(_("There is no list with the id %(uuid)s any more.") % {"uuid": min(gone)})

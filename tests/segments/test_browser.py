@@ -190,3 +190,46 @@ def test_a_large_shop_gets_an_estimate_first_and_then_the_exact_count(
     assert "≈" in first.value.text()
     shown(page, "4")
     seen.check()
+
+
+def test_an_uploaded_list_becomes_a_condition(
+    shop: Any, marketer: Any, make_shopper: Any, visit: Visit, tmp_path: Any
+) -> None:
+    for n in range(5):
+        make_shopper(f"p{n}@mail.example", external_id=f"c-{n}")
+    file = tmp_path / "Guests of the fair.csv"
+    file.write_text(
+        "Email,Came\np1@mail.example,yes\np3@mail.example,no\nelena@else.example,yes\np1@mail.example,yes\n"
+    )
+    seen = visit(reverse("segments:list"), marketer)
+    page = seen.page
+    page.get_by_role("link", name="Lists").click()
+    page.get_by_role("link", name="Upload a list").click()
+    page.set_input_files("#list-file", file)
+    page.get_by_text("Guests of the fair.csv").wait_for()
+    page.get_by_role("button", name="Make the list").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Guests of the fair")
+    expect(page.locator(".mx-big")).to_have_text("2")
+    page.get_by_text("1 row names no shopper").wait_for()
+    page.get_by_text("e••••@else.example").wait_for()
+    seen.check()
+    seen.open(reverse("segments:new"))
+    with page.expect_response(lambda answer: answer.url.endswith("/count/")):
+        page.locator("#add-condition-0").click()
+    with page.expect_response(lambda answer: answer.url.endswith("/count/")):
+        page.select_option("#what-0\\.0", "list:")
+    page.select_option("select[name='uuid-0.0']", label="Guests of the fair")
+    shown(page, "2")
+    page.fill("#segment-name", "Guests")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("is saved").wait_for()
+    page.get_by_role("button", name="Freeze as a list").click()
+    page.get_by_text("2 shoppers are on this list now.").wait_for()
+    seen.check()
+    page.get_by_role("link", name="Lists").click()
+    page.get_by_role("link", name="Guests of the fair").click()
+    page.get_by_role("button", name="Delete").first.click()
+    expect(page.get_by_role("button", name="Keep")).to_be_focused()
+    page.locator("#delete-list").get_by_role("button", name="Delete").click()
+    page.get_by_text("is used by the rule of “Guests”").wait_for()
+    seen.check()
