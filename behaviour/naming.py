@@ -19,7 +19,7 @@ PLAIN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.:#/-]{0,39}$")
 def ids_named(names: Iterable[str]) -> dict[str, int]:
     """Return name -> row id of the visible shopper whom it means; who was merged into another is that other one.
 
-    Costs four indexed queries a thousand different names, and 10 microseconds of hashing an address.
+    Costs four indexed queries a thousand different names.
     """
     found: dict[str, int] = {}
     listed = list(dict.fromkeys(names))

@@ -20,7 +20,7 @@ NAME_LENGTH = 120
 
 
 def freeze(segment: Segment, *, name: str = "", by: Any = None) -> ShopperList:
-    """Make a list of who is in a segment at this moment; one statement, about 5 seconds a million.
+    """Make a list of who is in a segment at this moment; one statement, about 10 seconds a million.
 
     Raises
     ------

@@ -75,7 +75,7 @@ def pages(full: Campaign, person: Any) -> list[str]:
     names += ["recommender:models", "recommender:try", "behaviour:imports", "behaviour:import_new", "behaviour:shop"]
     for name, text in (("Fair", b"s1@mail.example\nelena@else.example\n"), ("Asks", b"a,b\nx,y\nz,w\n")):
         list_uploads.read(list_uploads.receive(BytesIO(text), name=name, filename="fair.csv", by=person).pk)
-    lists.freeze(Segment.objects.earliest("pk"), by=person)
+    lists.freeze(Segment.objects.create(name="Everybody", rule={"all": []}), by=person)
     names += ["segments:lists", "segments:list_new", "accounts:team", "accounts:audit", "accounts:profile"]
     return [
         *(reverse(name) for name in names),

@@ -77,6 +77,8 @@ def test_the_page_asks_no_query_per_list(client_for: Any, marketer: Any, people:
     for n in range(20):
         made = upload("c-1\nc-2", f"List {n}")
         Segment.objects.create(name=f"S{n}", rule={"any": [{"list": str(made.uuid)}, one.rule]})
+    # What the frame of every page remembers for some seconds is asked again on a slow machine.
+    n_queries()
     assert n_queries() == few
 
 
