@@ -2,20 +2,21 @@
 
 Online Retail (it ships with MailAI) is learnt up to three quarters of its time; the rest is predicted by the chosen
 models, by BG/NBD of the library lifetimes, and as "same as last period". Then a made shop is predicted in memory, and
-in databases of its own: SQLite always, PostgreSQL where DATABASE_URL or MAILAI_TEST_POSTGRES names a server. Options
-after ARGS=: --shoppers, --only none|sqlite|postgresql.
+the large shop in databases of its own: SQLite always, PostgreSQL where DATABASE_URL or MAILAI_TEST_POSTGRES names a
+server. Options after ARGS=: --shoppers, --products, --events, --opens, --only none|sqlite|postgresql, --keep FOLDER.
 """
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from typing import Any
 
-from bench.imports import Place, ended, places
+from bench.imports import ended
+from bench.shop import add_options, shop_places
 
-SHOPPERS = {"memory": 1_000_000, "sqlite": 200_000, "postgresql": 1_000_000}
+WAYS = "bench.predictions_ways"
+IN_MEMORY = 1_000_000
 MOST_SECONDS, MOST_MB = 120.0, 1024.0
 LEAST_COVERED, MOST_COVERED = 0.75, 0.85
 # Our fit against the library's: the same likelihood, so the same parameters.
@@ -24,20 +25,10 @@ MOST_APART = 0.01
 MOST_WORSE = 1.01
 
 
-class ShopPlace(Place):
-    """A database with a large shop."""
-
-    def create(self) -> None:
-        """Make an empty database."""
-        if self.server:
-            self._sql(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
-            self._sql(f"CREATE DATABASE {self.name}")
-
-
-def go(way: str, environment: dict[str, str] | None = None, **options: Any) -> dict[str, Any]:
-    """Go one way in a process of its own."""
-    command = [sys.executable, "-m", "bench.predictions_ways", way, json.dumps(options)]
-    return ended(subprocess.Popen(command, env=environment or dict(os.environ), text=True, stdout=subprocess.PIPE))
+def go(way: str, **options: Any) -> dict[str, Any]:
+    """Go one way in a process of its own, without a database."""
+    command = [sys.executable, "-m", WAYS, way, json.dumps(options)]
+    return ended(subprocess.Popen(command, text=True, stdout=subprocess.PIPE))
 
 
 def show_year(found: dict[str, Any]) -> list[str]:
@@ -85,20 +76,18 @@ def show_cost(name: str, found: dict[str, Any]) -> list[str]:
 def main() -> int:
     """Print the tables and one JSON line; 1 when a figure is beyond its limit."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--shoppers", type=int, default=0, help="0: the size of this kind of place")
-    options.add_argument("--only", choices=["", "none", "sqlite", "postgresql"], default="")
+    add_options(options, "none")
     given = options.parse_args()
     result: dict[str, Any] = {"cdnow": go("cdnow"), "online_retail": go("online_retail")}
     wrong = show_fit(result["cdnow"]) + show_year(result["online_retail"])
     print(f"\n{'place':12} {'shoppers':>10} {'orders':>11} {'seconds':>9} {'peak MB':>9}   "
           f"limits {MOST_SECONDS:.0f} s, {MOST_MB:.0f} MB")  # fmt: skip
-    result["memory"] = go("compute", shoppers=given.shoppers or SHOPPERS["memory"])
+    result["memory"] = go("compute", shoppers=given.shoppers or IN_MEMORY)
     wrong += show_cost("memory", result["memory"])
-    with places(given.only, ShopPlace) as found:
+    with shop_places(given) as found:
         for place in found:
-            place.create()
-            go("fill", place.environment, shoppers=given.shoppers or SHOPPERS[place.vendor])
-            result[place.vendor] = go("database", place.environment)
+            place.make()
+            result[place.vendor] = place.run(WAYS, "database")
             wrong += show_cost(place.vendor, result[place.vendor])
     for one in wrong:
         print(f"OVER: {one}")

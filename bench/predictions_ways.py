@@ -10,9 +10,7 @@ import warnings
 from typing import Any
 
 import numpy as np
-from django.core.management import call_command
 
-from behaviour.demo import synthetic
 from bench import predictions_shop
 from segments import predictions
 from segments.core import backtest, buying, features, floor, forecast, outlook, ranges, spending
@@ -20,7 +18,6 @@ from segments.core.order_book import Known, happened, known_at
 from segments.models import PredictionRun
 
 CUT = 0.75
-PRODUCTS, LINES = 2_000, 4
 TOLERANCES = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
 
 
@@ -144,13 +141,6 @@ def compute(options: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def fill(options: dict[str, Any]) -> dict[str, Any]:
-    """Make a shop in this database."""
-    call_command("migrate", verbosity=0)
-    synthetic.make_shop(shoppers=options["shoppers"], products=PRODUCTS, events=options["shoppers"] * LINES)
-    return {}
-
-
 def database(_options: dict[str, Any]) -> dict[str, Any]:
     """Read, predict and write, as the task does."""
     run: PredictionRun = predictions.predict()
@@ -164,7 +154,7 @@ def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-WAYS = {"cdnow": cdnow, "online_retail": online_retail, "compute": compute, "fill": fill, "database": database}
+WAYS = {"cdnow": cdnow, "online_retail": online_retail, "compute": compute, "database": database}
 
 
 def main() -> None:

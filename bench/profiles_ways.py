@@ -10,12 +10,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
 from behaviour import bulk, turns
-from behaviour.demo.synthetic import make_shop
 from behaviour.models import Event, Product, Shop, Shopper
 from bench.imports_ways import peak_mb
 from segments import profiles
@@ -38,20 +36,6 @@ PLAIN = """CREATE TABLE bench_profile AS SELECT e.shopper_id,
     WHERE e.upload_id IS NULL OR e.upload_id NOT IN (SELECT id FROM behaviour_upload WHERE hidden)
     GROUP BY e.shopper_id"""
 INDEXES = ("shopper_id", "last_order_at", "n_orders", "monetary")
-
-
-def prepare(options: dict[str, Any]) -> dict[str, Any]:
-    """Make the tables and the shop."""
-    call_command("migrate", verbosity=0)
-    call_command("createcachetable", verbosity=0)
-    sizes = {name: options[name] for name in ("shoppers", "products", "events", "opens")}
-    started = time.perf_counter()
-    make_shop(**sizes)
-    seconds = time.perf_counter() - started
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
-    return {"seconds": seconds}
 
 
 def plain(_options: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +96,7 @@ def incremental(_options: dict[str, Any]) -> dict[str, Any]:
 
 def others(options: dict[str, Any]) -> dict[str, Any]:
     """Write as somebody else would, until a file says stop, and tell the longest wait."""
-    stop, waits = Path(options["folder"], "stop"), []
+    stop, waits = Path(options["stop"]), []
     print("ready", flush=True)
     while not stop.exists():
         started = time.perf_counter()
@@ -128,7 +112,7 @@ def _refreshed(**given: Any) -> dict[str, Any]:
 
 
 WAYS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "prepare": prepare, "plain": plain, "full": full, "again": full, "tomorrow": tomorrow, "touch": touch,
+    "plain": plain, "full": full, "again": full, "tomorrow": tomorrow, "touch": touch,
     "incremental": incremental, "others": others,
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from django.db.models import Max
 
 from behaviour.models import Event
 from segments import reading, usual
+from segments.beside import worked
 from segments.core import deeds
 from segments.core.figures import Frames
 from segments.news import Windows
@@ -85,11 +86,16 @@ class Everybody:
         self.events = Spill(folder, "events", kind=deeds.PACKED, size=self.size)
         self.mails = Spill(folder, "mails", kind=MAIL, size=self.size)
         counter = usual.Counter()
-        for rows in reading.events():
-            found = places.of(rows["shopper"])
-            self.events.add(found, rows)
+
+        def put_aside(block: reading.Fetched) -> None:
+            rows = block()
+            self.events.add(places.of(rows["shopper"]), rows)
             counter.add(deeds.unpacked(rows[rows["kind"] == deeds.CODES["purchase"]]))
-        for rows in reading.sent_mails(within.since(365)):
+
+        for _done in worked(reading.events(), put_aside):
+            pass
+        for block in reading.sent_mails(within.since(365)):
+            rows = block()
             self.mails.add(places.of(rows["shopper"]), rows)
         self.usual = usual.keep(counter.usual(), usual.stored())
 
@@ -114,8 +120,8 @@ def some(ids: Sequence[int], within: Windows, prices: pl.DataFrame) -> Iterator[
         yield people, Frames(people.select("shopper", "zone"), rows, mails, products, prices)
 
 
-def _together(blocks: Iterable[np.ndarray], places: Places, kind: np.dtype[Any]) -> pl.DataFrame:
-    found = [_packed(places.of(rows["shopper"]), rows, kind) for rows in blocks]
+def _together(blocks: Iterable[reading.Fetched], places: Places, kind: np.dtype[Any]) -> pl.DataFrame:
+    found = [_packed(places.of(rows["shopper"]), rows, kind) for rows in (block() for block in blocks)]
     return deeds.unpacked(np.concatenate([np.empty(0, dtype=kind), *found]))
 
 

@@ -6,7 +6,7 @@ import functools
 import operator
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from django.utils import timezone
 from behaviour.models import Event, Shop, Shopper
 from mailai.errors import StateError
 from segments import gathering, news, usual, writing
+from segments.beside import worked
 from segments.core import deeds, figures, lifecycle, rfm
 from segments.models import Profile, ProfileRefresh
 
@@ -116,38 +117,40 @@ def _renew(parts: Iterable[Any], within: news.Windows, folder: Path, *, everybod
 
     The figures wait on the disk for their scores, so that each row is written once.
     """
-    files, small = [], []
-    for number, (people, found) in enumerate(parts):
+    small = []
+
+    def put_aside(part: tuple[int, Any]) -> pl.DataFrame:
+        number, (people, found) = part
         made = people.select("shopper", pl.col("pk").alias("shopper_id"))
         made = made.join(figures.figures(found, within.numbers), on="shopper", maintain_order="left").drop("shopper")
-        small.append(made.select("shopper_id", *SCORED_FROM))
-        files.append(folder / f"figures-{number}")
-        made.write_ipc(files[-1])
+        made.write_ipc(folder / f"figures-{number}")
+        return made.select("shopper_id", *SCORED_FROM)
+
+    for made in worked(enumerate(parts), put_aside, threads=2):
+        small.append(made)
         _beat()
     own = pl.concat(small) if small else pl.DataFrame(schema=dict.fromkeys(("shopper_id", *SCORED_FROM), pl.Int64))
     others = None if everybody else writing.stored_scores(own["shopper_id"].to_list())
     all_of_them = [own] if others is None else [own, others.select(own.columns)]
     scores = _scores(pl.concat(all_of_them, how="vertical_relaxed"), within)
     at, first = news.microseconds(within.now), not Profile.objects.exists()
-    for start, made in _read_again(files):
+    starts = np.cumsum([0, *(len(made) for made in small)])[: len(small)].tolist()
+
+    def read_again(part: tuple[int, int]) -> pl.DataFrame:
+        number, start = part
+        made = pl.read_ipc(folder / f"figures-{number}")
+        (folder / f"figures-{number}").unlink()
         scored = pl.concat([made, scores[start : start + len(made)].drop("shopper_id")], how="horizontal")
-        writing.write_profiles(scored, at=at, first=first)
+        return writing.as_stored(scored, at)
+
+    for stored in worked(enumerate(starts), read_again):
+        writing.write_profiles(stored, first=first)
         _beat()
     if others is not None:
         new = scores[len(own) :]
         changed = [~new[name].eq_missing(others[name]) for name in writing.SCORED]
         writing.write_scores(new.filter(functools.reduce(operator.or_, changed)), at=at)
     return len(own)
-
-
-def _read_again(files: Iterable[Path]) -> Iterator[tuple[int, pl.DataFrame]]:
-    """Yield what was put aside, with the number of its first row."""
-    start = 0
-    for file in files:
-        made = pl.read_ipc(file)
-        file.unlink()
-        yield start, made
-        start += len(made)
 
 
 def _scores(rows: pl.DataFrame, within: news.Windows) -> pl.DataFrame:

@@ -5,8 +5,9 @@ together to one text, which polars reads; both are some ten times as fast as a c
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,22 +32,27 @@ HEADER = 19
 UNIT, LINE = "char(31)", "char(10)"
 VISIBLE = "(e.upload_id IS NULL OR e.upload_id NOT IN (SELECT id FROM behaviour_upload WHERE hidden))"
 KIND = "CASE e.kind " + " ".join(f"WHEN '{kind}' THEN {code}" for kind, code in deeds.CODES.items()) + " ELSE 0 END"
-EVENT_FIELDS = ("shopper", "kind", "product", "at", "quantity", "cents", "ref")
+EVENT_FIELDS = ("shopper", "kind", "at", "product", "quantity", "cents", "ref")
 MAIL_FIELDS = ("shopper", "at", "answered")
 WIDTHS = {"kind": ">i2", "quantity": ">i4"}
 ROW = np.dtype([(name, deeds.PACKED[name] if name != "shopper" else "<i8") for name in EVENT_FIELDS])
 MAIL_ROW = np.dtype([(name, "<i8") for name in MAIL_FIELDS])
+# Rows as they came from the database; called, it turns them into packed rows, without the database.
+Fetched = Callable[[], np.ndarray]
 POSTGRES_EVENT = f"""
-SELECT e.shopper_id, ({KIND})::int2, coalesce(e.product_id, 0), e.at, e.quantity,
+SELECT e.shopper_id, ({KIND})::int2, e.at, coalesce(e.product_id, 0), e.quantity,
        coalesce((e.amount * 100)::int8, '{deeds.MISSING}'::int8),
        CASE WHEN e.kind = 'purchase' AND e.order_ref <> '' THEN hashtextextended(e.order_ref, 0) ELSE 0 END
 FROM behaviour_event e WHERE {VISIBLE}"""  # noqa: S608 names and numbers of our own
 SQLITE_EVENT = f"""
-SELECT group_concat(line, {LINE}) FROM (SELECT e.shopper_id || {UNIT} || {KIND} || {UNIT} || coalesce(e.product_id, 0)
-    || {UNIT} || e.at || {UNIT} || e.quantity || {UNIT}
+SELECT group_concat(line, {LINE}) FROM (SELECT e.shopper_id || {UNIT} || {KIND} || {UNIT} || e.at || {UNIT}
+    || CASE WHEN e.kind IN ('purchase', 'refund') THEN coalesce(e.product_id, 0) || {UNIT} || e.quantity || {UNIT}
     || coalesce(cast(round(e.amount * 100) AS integer), '{deeds.MISSING}') || {UNIT}
-    || CASE WHEN e.kind = 'purchase' THEN replace(e.order_ref, {LINE}, ' ') ELSE '' END AS line
+    || CASE WHEN e.kind = 'purchase' THEN replace(e.order_ref, {LINE}, ' ') ELSE '' END
+    ELSE {UNIT} || {UNIT} || {UNIT} END AS line
 FROM behaviour_event e WHERE {VISIBLE}"""  # noqa: S608 as above
+# What of other kinds is left empty.
+NOTHING = {"product": 0, "quantity": 0, "cents": deeds.MISSING}
 
 
 def postgres() -> bool:
@@ -54,8 +60,10 @@ def postgres() -> bool:
     return bool(connection.vendor == "postgresql")
 
 
-def events(shopper_ids: Sequence[int] | None = None, *, only: str = "", values: Sequence[int] = ()) -> Iterator[Any]:
-    """Yield blocks of visible events as packed rows (ROW): of all shoppers, or of these.
+def events(
+    shopper_ids: Sequence[int] | None = None, *, only: str = "", values: Sequence[int] = ()
+) -> Iterator[Fetched]:
+    """Yield blocks of visible events, which make packed rows (ROW): of all shoppers, or of these.
 
     ``only`` is a further condition on the event ``e``; ``{many}`` in it stands for ``values``.
     """
@@ -82,8 +90,8 @@ def events(shopper_ids: Sequence[int] | None = None, *, only: str = "", values: 
         yield from _texts(SQLITE_EVENT + more + wanted, part, EVENT_FIELDS)
 
 
-def sent_mails(since: datetime, shopper_ids: Sequence[int] | None = None) -> Iterator[Any]:
-    """Yield blocks of the mails that left since then as packed rows (MAIL_ROW), of all shoppers or of these."""
+def sent_mails(since: datetime, shopper_ids: Sequence[int] | None = None) -> Iterator[Fetched]:
+    """Yield blocks of the mails that left since then, which make packed rows (MAIL_ROW): of all, or of these."""
     found = mails.sent()
     if found is None:
         return
@@ -106,13 +114,13 @@ def sent_mails(since: datetime, shopper_ids: Sequence[int] | None = None) -> Ite
             yield from _mails_of_sqlite(rows.filter(shopper_id__in=shopper_ids[start : start + IDS // 10]))
 
 
-def _mails_of_sqlite(rows: QuerySet[Any, Any]) -> Iterator[Any]:
+def _mails_of_sqlite(rows: QuerySet[Any, Any]) -> Iterator[Fetched]:
     sql, given = rows.query.sql_with_params()
     line = f"m.shopper_id || {UNIT} || m.at || {UNIT} || m.answered"
     yield from _texts(f"SELECT group_concat({line}, {LINE}) FROM ({sql}) m", given, MAIL_FIELDS)  # noqa: S608 as above
 
 
-def _copied(sql: str, params: Any, fields: Sequence[str]) -> Iterator[np.ndarray]:
+def _copied(sql: str, params: Any, fields: Sequence[str]) -> Iterator[Fetched]:
     """Yield what a statement finds, as PostgreSQL sends it: each value after its length, all rows of one width."""
     sent = np.dtype(
         [("fields", ">i2")]
@@ -131,11 +139,11 @@ def _copied(sql: str, params: Any, fields: Sequence[str]) -> Iterator[np.ndarray
             if len(held) < BLOCK * sent.itemsize:
                 continue
             n = (len(held) - skip) // sent.itemsize
-            yield _native(np.frombuffer(held, dtype=sent, count=n, offset=skip), fields)
+            yield partial(_native, np.frombuffer(held, dtype=sent, count=n, offset=skip), fields)
             held, skip = held[skip + n * sent.itemsize :], 0
     n = (len(held) - skip) // sent.itemsize
     if n:
-        yield _native(np.frombuffer(held, dtype=sent, count=n, offset=skip), fields)
+        yield partial(_native, np.frombuffer(held, dtype=sent, count=n, offset=skip), fields)
 
 
 def _native(rows: np.ndarray, fields: Sequence[str]) -> np.ndarray:
@@ -146,12 +154,15 @@ def _native(rows: np.ndarray, fields: Sequence[str]) -> np.ndarray:
     return made
 
 
-def _texts(sql: str, params: Sequence[Any], fields: Sequence[str]) -> Iterator[np.ndarray]:
+def _texts(sql: str, params: Sequence[Any], fields: Sequence[str]) -> Iterator[Fetched]:
     """Yield what a statement puts together to one text, a line a row."""
     with connection.cursor() as cursor:
         text = cursor.execute(sql, params).fetchone()[0]
-    if not text:
-        return
+    if text:
+        yield partial(_read, text, fields)
+
+
+def _read(text: str, fields: Sequence[str]) -> np.ndarray:
     kinds = {name: pl.String if name in ("at", "ref") else pl.Int64 for name in fields}
     frame = pl.read_csv(
         text.encode(), separator="\x1f", has_header=False, quote_char=None, schema=kinds, truncate_ragged_lines=True,
@@ -159,11 +170,12 @@ def _texts(sql: str, params: Sequence[Any], fields: Sequence[str]) -> Iterator[n
     frame = frame.with_columns(moments_of(pl.col("at")).alias("at"))
     if "ref" in fields:
         hashed = pl.col("ref").hash(0).reinterpret(signed=True)
-        frame = frame.with_columns(pl.when(pl.col("ref").fill_null("") == "").then(0).otherwise(hashed).alias("ref"))
+        ref = pl.when(pl.col("ref").fill_null("") == "").then(0).otherwise(hashed).alias("ref")
+        frame = frame.with_columns(ref, *(pl.col(name).fill_null(value) for name, value in NOTHING.items()))
     made = np.empty(len(frame), dtype=ROW if len(fields) == len(EVENT_FIELDS) else MAIL_ROW)
     for name in fields:
         made[name] = frame[name].to_numpy()
-    yield made
+    return made
 
 
 def moments_of(text: pl.Expr) -> pl.Expr:

@@ -60,8 +60,8 @@ def renew(products: Iterable[int] | None) -> pl.DataFrame:
         return before.with_columns(before=pl.col("usual"))
     counter = Counter()
     only, values = (PURCHASES, ()) if wanted is None else (f"{PURCHASES} AND e.product_id IN {{many}}", tuple(wanted))
-    for rows in reading.events(only=only, values=values):
-        counter.add(deeds.unpacked(rows))
+    for block in reading.events(only=only, values=values):
+        counter.add(deeds.unpacked(block()))
     return keep(counter.usual(), before, within=wanted)
 
 

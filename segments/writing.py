@@ -26,15 +26,13 @@ PART_SECONDS, FIRST_PART, SMALLEST_PART, LARGEST_PART = 0.08, 500, 50, 5000
 SLICE = 10_000
 
 
-def write_profiles(rows: pl.DataFrame, *, at: int, first: bool = False) -> None:
-    """Write the profiles of a part; ``first`` says that none of them is there yet.
+def write_profiles(rows: pl.DataFrame, *, first: bool = False) -> None:
+    """Write the profiles of a part, as `as_stored` makes them; ``first`` says that none of them is there yet.
 
-    ``rows`` has shopper_id and the columns of segments.core.figures and SCORED, in their units; ``at`` are
-    microseconds since 1970. Shoppers who were removed meanwhile get none; ``cluster`` stays as it is.
+    Shoppers who were removed meanwhile get none; ``cluster`` stays as it is.
     """
     if rows.is_empty():
         return
-    rows = _as_stored(rows, at)
     if first:
         for part in [rows] if reading.postgres() else _parts(rows):
             _insert(part)
@@ -90,14 +88,19 @@ def _moment(microseconds: pl.Expr) -> pl.Expr:
     return pl.from_epoch(microseconds.cast(pl.Int64), time_unit="us")
 
 
-def _as_stored(rows: pl.DataFrame, at: int) -> pl.DataFrame:
-    """Turn units into those of the table: moments, and amounts of the shop's currency."""
-    return rows.with_columns(
+def as_stored(rows: pl.DataFrame, at: int) -> pl.DataFrame:
+    """Turn units into those of the table: moments, amounts of the shop's currency; on SQLite texts for moments.
+
+    ``rows`` has shopper_id and the columns of segments.core.figures and SCORED, in their units; ``at`` are
+    microseconds since 1970. The database is not asked.
+    """
+    stored = rows.with_columns(
         *(_moment(pl.col(name)).alias(name) for name in figures.TIMES),
         *((pl.col(name) / 100).alias(name) for name in figures.MONEY),
         _moment(pl.lit(at)).alias("updated_at"),
         pl.col("stage").fill_null(LEAD),
     ).select(COLUMNS)
+    return stored if reading.postgres() else _texts(stored)
 
 
 # ---------- SQLite
@@ -119,7 +122,6 @@ def _texts(rows: pl.DataFrame) -> pl.DataFrame:
 def _parts(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """Cut rows so that each transaction takes about PART_SECONDS, by how long the one before took."""
     start, size = 0, FIRST_PART
-    rows = _texts(rows)
     while start < len(rows):
         began = time.perf_counter()
         yield rows[start : start + size]

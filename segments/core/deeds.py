@@ -4,7 +4,7 @@ A frame of deeds has the columns
 
 shopper : int32, the place of the shopper in the list that is being read
 kind : uint8, as in CODES
-product : int64, the product's id, 0 where there is none
+product : int64, the product's id, 0 where there is none; like what follows, only of what was bought or given back
 at : int64, microseconds since 1970, UTC
 quantity : int32
 cents : int64, the line's total in hundredths of the shop's currency, MISSING where there is none

@@ -1,0 +1,28 @@
+"""Two things at once: a thread works on what was fetched while more is fetched.
+
+The database answers on one processor, polars and numpy compute on another: both leave Python's lock alone meanwhile.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def worked(items: Iterable[Item], work: Callable[[Item], Result], *, threads: int = 1) -> Iterator[Result]:
+    """Yield what the work makes of each item, in their order.
+
+    Items are fetched by the caller's own thread, which has the connection to the database; the work must not use it.
+    At most one item more than there are threads is held.
+    """
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
