@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from behaviour.models import Event, Shop, Shopper
 from mailai.errors import StateError
-from segments import gathering, news, usual, writing
+from segments import first_fill, gathering, news, usual, writing
 from segments.beside import worked
 from segments.core import deeds, figures, lifecycle, rfm
 from segments.models import Profile, ProfileRefresh
@@ -76,6 +76,7 @@ def _refresh(everybody: bool, now: datetime | None) -> int:
     unchanged = all(getattr(progress, name) == value for name, value in seen.items())
     if not everybody and unchanged and not news.is_news(progress):
         return 0
+    first_fill.end()
     folder = Path(settings.MAILAI_DATA_DIR) / "tmp"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="profiles-", dir=folder) as made:
@@ -134,6 +135,8 @@ def _renew(parts: Iterable[Any], within: news.Windows, folder: Path, *, everybod
     all_of_them = [own] if others is None else [own, others.select(own.columns)]
     scores = _scores(pl.concat(all_of_them, how="vertical_relaxed"), within)
     at, first = news.microseconds(within.now), not Profile.objects.exists()
+    if first:
+        first_fill.begin(len(own))
     starts = np.cumsum([0, *(len(made) for made in small)])[: len(small)].tolist()
 
     def read_again(part: tuple[int, int]) -> pl.DataFrame:
@@ -146,6 +149,7 @@ def _renew(parts: Iterable[Any], within: news.Windows, folder: Path, *, everybod
     for stored in worked(enumerate(starts), read_again):
         writing.write_profiles(stored, first=first)
         _beat()
+    first_fill.end()
     if others is not None:
         new = scores[len(own) :]
         changed = [~new[name].eq_missing(others[name]) for name in writing.SCORED]

@@ -1,5 +1,7 @@
 """What is understood about each shopper, and how far that has read."""
 
+from typing import ClassVar
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -24,14 +26,17 @@ class Profile(models.Model):
         AT_RISK = "at_risk", _("At risk")
         DORMANT = "dormant", _("Dormant")
 
-    shopper = models.OneToOneField(Shopper, on_delete=models.CASCADE, primary_key=True, related_name="profile")
+    # Whoever writes profiles and whoever removes shoppers take turns (docs/adr/0007-lean-events.md).
+    shopper = models.OneToOneField(
+        Shopper, on_delete=models.CASCADE, primary_key=True, related_name="profile", db_constraint=False
+    )
     first_order_at = models.DateTimeField(null=True, blank=True)
-    last_order_at = models.DateTimeField(null=True, blank=True, db_index=True)
-    last_event_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    last_order_at = models.DateTimeField(null=True, blank=True)
+    last_event_at = models.DateTimeField(null=True, blank=True)
     # Looked at, and put in the cart.
     last_view_at = models.DateTimeField(null=True, blank=True)
     last_cart_at = models.DateTimeField(null=True, blank=True)
-    n_orders = models.PositiveIntegerField(default=0, db_index=True)
+    n_orders = models.PositiveIntegerField(default=0)
     n_orders_30d = models.PositiveIntegerField(default=0)
     n_orders_90d = models.PositiveIntegerField(default=0)
     n_orders_365d = models.PositiveIntegerField(default=0)
@@ -40,7 +45,7 @@ class Profile(models.Model):
     n_visit_days_90d = models.PositiveIntegerField(default=0)
     n_products = models.PositiveIntegerField(default=0)
     # Refunds are taken off.
-    monetary = models.DecimalField(max_digits=14, decimal_places=2, default=0, db_index=True)
+    monetary = models.DecimalField(max_digits=14, decimal_places=2, default=0)
     monetary_365d = models.DecimalField(max_digits=14, decimal_places=2, default=0)
     average_basket = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
     # Median days between two orders; null below three orders.
@@ -49,8 +54,8 @@ class Profile(models.Model):
     recency_score = models.PositiveSmallIntegerField(null=True, blank=True)
     frequency_score = models.PositiveSmallIntegerField(null=True, blank=True)
     monetary_score = models.PositiveSmallIntegerField(null=True, blank=True)
-    stage = models.CharField(max_length=10, choices=Stage.choices, default=Stage.LEAD, db_index=True)
-    favourite_category = models.CharField(max_length=200, blank=True, db_index=True)
+    stage = models.CharField(max_length=10, choices=Stage.choices, default=Stage.LEAD)
+    favourite_category = models.CharField(max_length=200, blank=True)
     # [{"category": name, "share": 0..1}], at most five, best first; time-decayed spend.
     categories = models.JSONField(default=list, blank=True)
     # [{"brand": name, "share": 0..1}], as categories; the product's attribute "brand".
@@ -82,8 +87,17 @@ class Profile(models.Model):
     last_open_at = models.DateTimeField(null=True, blank=True)
     last_click_at = models.DateTimeField(null=True, blank=True)
     # Cluster.number; written by the clustering, null while there is none.
-    cluster = models.PositiveSmallIntegerField(null=True, blank=True, db_index=True)
+    cluster = models.PositiveSmallIntegerField(null=True, blank=True)
     updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        # What lists are sorted by and rules ask of all shoppers; built after the first profiles (segments.first_fill).
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=[name], name=f"profile_{name}")
+            for name in (
+                "last_order_at", "last_event_at", "n_orders", "monetary", "stage", "favourite_category", "cluster",
+            )
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return str(self.shopper_id)

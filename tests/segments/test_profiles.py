@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -17,7 +18,7 @@ from hypothesis.extra.django import TestCase
 from behaviour import merging
 from behaviour.models import Event, Merge, Product, Shop, Shopper, Upload
 from campaigns.models import Campaign, Message
-from segments import profiles, services, tasks
+from segments import first_fill, profiles, services, tasks, writing
 from segments.models import Profile, ProfileRefresh, Segment, SegmentSize, UsualPrice
 from tests.segments.conftest import NOW
 
@@ -345,3 +346,36 @@ def test_an_upload_counts_from_the_moment_it_is_done_and_then_whole(
     assert {row["shopper_id"]: row["n_orders"] for row in found} == {anna.pk: 2, ben.pk: 1, carla.pk: 0}
     refresh(everybody=True)
     assert everything() == found
+
+
+def standing() -> set[str]:
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, Profile._meta.db_table)
+    return {index.name for index in first_fill.INDEXES} & set(found)
+
+
+def test_the_first_profiles_come_without_indexes_which_stand_afterwards(make_shopper: Any, buy: Any) -> None:
+    buy(make_shopper(), 10, 5)
+    everywhere = {index.name for index in first_fill.INDEXES}
+    seen: list[set[str]] = []
+    write = writing.write_profiles
+
+    def watched(*args: Any, **given: Any) -> None:
+        seen.append(standing())
+        write(*args, **given)
+
+    with mock.patch.object(first_fill, "FEWEST", 1), mock.patch.object(writing, "write_profiles", watched):
+        assert refresh() == 1
+        assert (seen, standing()) == ([set()], everywhere)
+        refresh(everybody=True)
+    assert seen[1] == everywhere
+
+
+def test_indexes_that_a_killed_process_left_out_are_built_by_the_next(make_shopper: Any, buy: Any) -> None:
+    buy(make_shopper(), 10, 5)
+    killed = mock.patch.object(writing, "write_profiles", side_effect=SystemExit)
+    with mock.patch.object(first_fill, "FEWEST", 1), killed, pytest.raises(SystemExit):
+        refresh()
+    assert standing() == set()
+    assert refresh() == 1
+    assert standing() == {index.name for index in first_fill.INDEXES}
