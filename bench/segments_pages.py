@@ -23,7 +23,9 @@ from segments.models import Profile, Segment
 def pages(options: dict[str, int]) -> dict[str, Any]:
     """Open every page some times; the first time stands apart, as nothing is in the memory of the database then."""
     settings.ALLOWED_HOSTS.append("testserver")
-    admin, _new = User.objects.get_or_create(email="bench@example.com", defaults={"is_admin": True})
+    admin, _new = User.objects.get_or_create(
+        email="bench@example.com", defaults={"is_admin": True, "is_marketer": True}
+    )
     client = Client()
     client.force_login(admin)
     services.make_starter_segments(by=admin)
