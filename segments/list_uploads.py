@@ -1,7 +1,7 @@
 """Lists that people bring: a file or pasted text comes in, its column is chosen, it is read, it is used.
 
-A list is complete or not used: whom a file names is found out first, a batch of names at a time, and written in one
-transaction that makes the list ready at the same moment. A killed reading begins again; nothing is left half.
+A list is complete or not used: whom a file names is found out first, a batch of names at a time, and written in short
+transactions, the last of which makes the list ready. A killed reading begins again and ends with the same members.
 """
 
 import logging
@@ -120,8 +120,7 @@ def read_at_once(waiting: ShopperList) -> bool:
 def read(list_id: int) -> ShopperList | None:
     """Read the file of a list and make it ready; a list that names nobody asks for its column again.
 
-    Run twice, one of them writes. A million names took 2 to 4 minutes on a busy machine with SQLite, the transaction at
-    its end 40 to 60 seconds of that.
+    Run twice, one of them makes it ready. A million names took 2 to 4 minutes on a busy machine with SQLite.
     """
     begun = Q(heartbeat_at=None) | Q(heartbeat_at__lt=now() - DEAD_AFTER)
     if not ShopperList.objects.filter(begun, pk=list_id, state=State.READING).update(heartbeat_at=now()):
@@ -176,36 +175,40 @@ def _ask_again(waiting: ShopperList, named: Named) -> None:
 
 
 def _write(waiting: ShopperList, named: Named) -> None:
-    """Write the members and make the list ready, in one transaction; who lost the race writes nothing."""
+    """Write the members in short transactions, then make the list ready; who lost the race changes nothing.
+
+    No rule asks a list that is not ready. A reading that begins again finds the same members and passes them over.
+    """
+    ids = named.ids
+    for start in range(0, len(ids), INSERT):
+        with transaction.atomic():
+            # Nobody is removed or merged until these are written.
+            turns.hold()
+            _insert(waiting, ids[start : start + INSERT].tolist())
+            if not ShopperList.objects.filter(pk=waiting.pk, state=State.READING).update(heartbeat_at=now()):
+                return
     with transaction.atomic():
-        # Nobody is removed or merged until the members are written.
-        turns.hold()
-        if not claim_one(waiting, from_status=State.READING, to_status=State.READY, file={}, problem=""):
+        n_members = waiting.members.count()
+        counts: dict[str, Any] = {
+            "file": {}, "problem": "", "heartbeat_at": None, "n_rows": named.n_rows, "n_members": n_members,
+            "n_twice": named.n_found - n_members, "n_unknown": named.n_rows - named.n_found, "unknown": named.unknown,
+        }  # fmt: skip
+        kept = waiting.file["stored_as"]
+        if not claim_one(waiting, from_status=State.READING, to_status=State.READY, **counts):
             return
-        n_members = _insert(waiting, named.ids)
-        ShopperList.objects.filter(pk=waiting.pk).update(
-            n_rows=named.n_rows, n_members=n_members, n_twice=named.n_found - n_members,
-            n_unknown=named.n_rows - named.n_found, unknown=named.unknown, heartbeat_at=None,
-        )  # fmt: skip
         audit.record("list.read", waiting, by=waiting.created_by, shoppers=n_members)
-    list_files.drop(waiting.file["stored_as"])
+    list_files.drop(kept)
 
 
-def _insert(waiting: ShopperList, ids: np.ndarray) -> int:
-    """Write the members; who was merged meanwhile is who she is now, who was removed is none."""
-    quote, n = connection.ops.quote_name, 0
-    members, people = quote(ShopperListMember._meta.db_table), quote(Shopper._meta.db_table)
+def _insert(waiting: ShopperList, ids: list[int]) -> None:
+    """Write some members; who was merged meanwhile is who she is now, who was removed is none."""
+    members, people = (connection.ops.quote_name(model._meta.db_table) for model in (ShopperListMember, Shopper))
     with connection.cursor() as cursor:
-        for start in range(0, len(ids), INSERT):
-            part = ids[start : start + INSERT].tolist()
-            places = ", ".join(["%s"] * len(part))
-            cursor.execute(
-                f"INSERT INTO {members} (list_id, shopper_id) SELECT %s, COALESCE(merged_into_id, id) "  # noqa: S608 our own names
-                f"FROM {people} WHERE id IN ({places}) ON CONFLICT DO NOTHING",
-                [waiting.pk, *part],
-            )
-            n += cursor.rowcount
-    return n
+        cursor.execute(
+            f"INSERT INTO {members} (list_id, shopper_id) SELECT %s, COALESCE(merged_into_id, id) "  # noqa: S608 our own names
+            f"FROM {people} WHERE id IN ({', '.join(['%s'] * len(ids))}) ON CONFLICT DO NOTHING",
+            [waiting.pk, *ids],
+        )
 
 
 def _fail(waiting: ShopperList, sentence: str) -> None:
