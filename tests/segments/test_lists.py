@@ -173,7 +173,7 @@ def test_a_wrong_column_can_be_chosen_again(people: list[Shopper]) -> None:
         (b"%PDF-1.7 x", "This is a PDF"),
         ((",".join(f"c{n}" for n in range(10_000)) + "\n" + "1," * 9_999 + "1\n").encode(), "more than 500 columns"),
         (b"x" * 3_000_000, "a line of more than 2 MB"),
-        (gzip.compress(b"c-1\nc-2\n" * 999)[:40], "damaged or was cut off"),
+        (gzip.compress(b"c-1\nc-2\n" * 999, mtime=0)[:40], "damaged or was cut off"),
     ],
 )
 def test_what_is_no_list_is_a_sentence_and_leaves_nothing(people: list[Shopper], data: bytes, says: str) -> None:
