@@ -169,8 +169,8 @@ def _load(upload: Upload, run: str) -> Counter[str]:
     """Load all blocks that no earlier run loaded, and return what was found over all of them."""
     loader, quality = loader_for(upload, upload.kind), Collector(upload)
     reading = scout(upload, beat=lambda: _own(upload, run, checkpoint=upload.checkpoint))
-    first_load.begin(upload)
     with open_table(upload) as table:
+        first_load.begin(upload, table.match)
         rejects = RejectsFile(f"{upload.uuid}.csv.gz", table.header, upload.checkpoint.get("rejects_bytes", 0))
         for block in cleaned_ahead(table, reading, look=lambda found: quality.add(found, table.match)):
             cleaned = without_addresses(block)
@@ -184,6 +184,7 @@ def _load(upload: Upload, run: str) -> Counter[str]:
                 _own(upload, run, checkpoint=upload.checkpoint)
     first_load.end()
     found = loader.finish(beat=lambda: _own(upload, run, checkpoint=upload.checkpoint))
+    quality.refuse(Counter(email_taken=upload.findings.get("email_taken", 0)))
     upload.quality = quality.finish()
     Upload.objects.filter(pk=upload.pk, checkpoint__run=run).update(quality=upload.quality)
     return found

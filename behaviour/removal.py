@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from behaviour import merging, netting, product_history, tables, turns
+from behaviour import first_load, merging, netting, product_history, tables, turns
 from behaviour.models import Consent, ConsentState, Event, Product, Shopper, Upload
 from behaviour.people_loading import proof_of
 from behaviour.rejects import drop_rejects
@@ -93,8 +93,10 @@ def remove_rows(upload_id: int) -> dict[str, Any]:
     drop_rejects(upload)
     n_apart = merging.undo_merges_of(upload)
     n_restored = product_history.restore(upload, beat=lambda: _beat(upload))
-    removed: dict[str, Any] = {
-        "events_removed": _remove_events(upload),
+    removed: dict[str, Any] = {"events_removed": _remove_events(upload)}
+    # Whoever has events of another origin is found by it; with few of them left it is built in no time.
+    first_load.mend()
+    removed |= {
         "permissions_removed": _undo_permissions(upload),
         "shoppers_removed": _delete(upload, _unused_shoppers(upload)),
         "products_removed": _delete(upload, _unused_products(upload)),

@@ -2,14 +2,16 @@
 
 import errno
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from behaviour import first_load, loading, removal, tables, tasks
+from behaviour import first_load, loading, merging, removal, tables, tasks
 from behaviour.loading import EventLoader
-from behaviour.models import Event, Upload
+from behaviour.models import Event, Merge, Shopper, Upload
 from tests.behaviour.test_uploads import imported
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +66,50 @@ def test_beyond_so_many_rows_it_is_built_on_the_way(seen: list[bool], monkeypatc
     assert seen == [False, False, True, True]
 
 
+def test_a_file_about_people_leaves_it_alone(seen: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    stood, join = [], merging.join
+    monkeypatch.setattr(merging, "join", lambda *args, **options: (stood.append(stands()), join(*args, **options))[1])
+    rows = [f",{n % 7}@mail.example,i{n},view,2026-01-01 10:{n:02}:00" for n in range(20)]
+    rows += [f"u{n},{n}@mail.example,i{n},view,2026-01-02 10:{n:02}:00" for n in range(7)]
+    imported("user_id,email,item_id,event,timestamp\n" + "\n".join(rows) + "\n")
+    assert all(stood)
+    assert all(seen)
+    assert Merge.objects.count() == 7
+    imported("user_id,email\nu9,nine@mail.example\n")
+    assert stands()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="on SQLite nobody waits for readers")
+def test_who_reads_events_for_long_is_not_in_the_way(seen: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_load, "LONGEST_WAIT", "100ms")
+    with closing(connection.copy()) as backup:
+        backup.ensure_connection()
+        with backup.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT 1 FROM behaviour_event")
+            assert imported(data(1)).state == Upload.State.DONE
+            cursor.execute("COMMIT")
+    assert seen == [True] * 4
+    assert Event.objects.count() == N_ROWS
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
+def test_two_build_it_one_after_the_other(seen: list[bool]) -> None:
+    broken(EventLoader.write)
+    assert not stands()
+
+    def build() -> None:
+        first_load.end()
+        connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(build) for _turn in range(4)]:
+            done.result()
+    assert stands()
+
+
 def broken(write: Callable[..., int]) -> Upload:
     def full(self: EventLoader, part: Any) -> int:
         if Event.everything.exists():
@@ -83,6 +129,13 @@ def test_the_sweep_builds_what_a_broken_import_left_out(seen: list[bool]) -> Non
     assert stands()
     removal.undo_upload(upload)
     assert not Event.everything.exists()
+
+
+def test_the_removal_of_a_broken_import_builds_it_too(seen: list[bool]) -> None:
+    upload = broken(EventLoader.write)
+    removal.undo_upload(upload)
+    assert stands()
+    assert not Shopper.everything.exists()
 
 
 def test_the_sweep_leaves_a_running_import_alone(seen: list[bool]) -> None:
