@@ -47,6 +47,7 @@ class EventLoader:
         self._said = Said()
         self._met = pl.DataFrame(schema={"visitor": pl.String, "user": pl.String})
         self._returned_at: list[datetime] = []
+        self._ordered_from: datetime | None = None
 
     def observe(self, cleaned: Cleaned) -> None:
         """Remember what the rows say about products and shoppers; asked of every block, loaded before or not."""
@@ -56,6 +57,8 @@ class EventLoader:
         if len(returned):
             times: list[Any] = [*self._returned_at, returned.min(), returned.max()]
             self._returned_at = [min(times), max(times)]
+        first: Any = cleaned.frame.filter((pl.col("kind") == "purchase") & (pl.col("order_id") != ""))["at"].min()
+        self._ordered_from = min(filter(None, (self._ordered_from, first)), default=None)
 
     def _meetings(self, frame: pl.DataFrame) -> None:
         """Remember which browser was seen with which shopper."""
@@ -164,7 +167,11 @@ class EventLoader:
         self._said.fill()
         apart = +Counter(visitor_shared=met.visitor_shared, two_addresses=met.two_addresses)
         # The published cleaning of a data set knows no netting.
-        if not self._returned_at or self._upload.layout == ONLINE_RETAIL:
+        if self._upload.layout == ONLINE_RETAIL:
+            return apart
+        if self._ordered_from:
+            netting.net_waiting(self._upload, since=self._ordered_from, beat=beat)
+        if not self._returned_at:
             return apart
         first, last = self._returned_at
         capped = is_on("refund_netted", self._upload.cleaning.get("rules", {}))

@@ -1,8 +1,9 @@
 """Returns against the orders that they take back, over a whole file and the orders of earlier ones.
 
 An import nets its own returns when all its rows are there and before anybody sees them: of what was bought, returns
-from before take their share first. What the file said is kept beside what counts, so that netting again gives the same
-after a kill, and an undo can give back what was cut on account of rows that are gone.
+from before take their share first. Before that it nets those of earlier files that waited for its orders. What the file
+said is kept beside what counts, so that netting again gives the same after a kill, and an undo can give back what was
+cut on account of rows that are gone.
 """
 
 from collections import Counter
@@ -16,6 +17,8 @@ from django.db.models import Q, QuerySet
 
 from behaviour import bulk
 from behaviour.core import refunds
+from behaviour.core.columns import ONLINE_RETAIL
+from behaviour.core.rules import is_on
 from behaviour.models import Event, Upload
 
 # Returns of one step, and of one transaction.
@@ -44,7 +47,8 @@ LINES = """
 BOUGHT = {
     "kind": "purchase",
     "what": "shopper_id, order_ref, product, SUM(quantity),"
-    " CASE WHEN COUNT(amount) = COUNT(*) THEN CAST(ROUND(SUM(amount) * 100) AS BIGINT) END",
+    " CASE WHEN COUNT(amount) = COUNT(*) THEN CAST(ROUND(SUM(amount) * 100) AS BIGINT) END,"
+    " MAX(CASE WHEN upload_id = {upload} THEN 1 ELSE 0 END)",
     "end": "GROUP BY 1, 2, 3",
 }
 BACK = {
@@ -55,6 +59,7 @@ BACK = {
 }
 BOUGHT_SCHEMA = {
     "shopper": pl.Int64, "order": pl.String, "product": pl.Int64, "n_bought": pl.Int64, "cents_bought": pl.Int64,
+    "newly_bought": pl.Int64,
 }  # fmt: skip
 BACK_SCHEMA = {
     "id": pl.Int64, "shopper": pl.Int64, "order": pl.String, "product": pl.Int64, "upload": pl.Int64,
@@ -77,12 +82,39 @@ def net_upload(
     ``capped`` False only counts. ``beat`` is called before each step. The rows of other uploads stay as they are.
     """
     found: Counter[str] = Counter()
-    for ids in _returns_of(upload, *between):
+    first, last = between
+    for ids in _steps(Event.everything.filter(upload=upload, at__lte=last), first):
         beat()
-        found += _net(ids, upload=upload.pk, capped=capped)
+        netted = _net(ids, upload=upload.pk, open_ones=pl.col("upload") == upload.pk)
+        if capped:
+            _write(netted)
+        found += _count(netted, ids)
     if not capped:
         found.pop("refund_netted", None)
     return found
+
+
+def net_waiting(upload: Upload, *, since: datetime, beat: Callable[[], None]) -> None:
+    """Net the returns of earlier files whose orders, the first at ``since``, this upload brings or adds to.
+
+    Returns that came by the API stay as they were told, and so do those of files whose rule was off. Reads the returns
+    from then on, by their index; a file that follows the last one in time meets few of them.
+    """
+    # A file that brought nothing new brought no order.
+    others = _netted_uploads(upload) if Upload.objects.filter(pk=upload.pk, loaded__gt=0).exists() else []
+    waiting = Event.everything.filter(upload__in=others).exclude(order_ref="")
+    for ids in _steps(waiting, since) if others else ():
+        beat()
+        # Its own ones come after them.
+        netted = _net(ids, upload=upload.pk, open_ones=pl.col("upload").is_in(others), without=upload.pk)
+        _write(netted.filter(pl.col("newly_bought") == 1))
+
+
+def _netted_uploads(upload: Upload) -> list[int]:
+    """Return the other uploads whose returns are cut to what was bought."""
+    done = Upload.objects.filter(state=Upload.State.DONE).exclude(pk=upload.pk).exclude(layout=ONLINE_RETAIL)
+    chosen = done.values_list("pk", "cleaning")
+    return [pk for pk, cleaning in chosen if is_on("refund_netted", cleaning.get("rules", {}))]
 
 
 def net_again(beat: Callable[[], None]) -> None:
@@ -90,7 +122,7 @@ def net_again(beat: Callable[[], None]) -> None:
     last = 0
     while ids := list(_cut().filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:STEP]):
         beat()
-        _net(ids, upload=0, capped=True)
+        _write(_net(ids, upload=0, open_ones=pl.col("n_said").is_not_null()))
         last = ids[-1]
 
 
@@ -98,32 +130,32 @@ def _cut() -> QuerySet[Event]:
     return Event.everything.filter(quantity_said__isnull=False)
 
 
-def _returns_of(upload: Upload, first: datetime, last: datetime) -> Iterator[list[int]]:
-    """Yield the ids of an upload's returns in steps, led by the index of kinds and times."""
-    rows = Event.everything.filter(kind=Event.Kind.REFUND, upload=upload, at__lte=last).order_by("at", "pk")
+def _steps(returns: QuerySet[Event], first: datetime) -> Iterator[list[int]]:
+    """Yield the ids of returns from a time on in steps, led by the index of kinds and times."""
+    rows = returns.filter(kind=Event.Kind.REFUND).order_by("at", "pk")
     at, pk = first, 0
     while step := list(rows.filter(Q(at__gt=at) | Q(pk__gt=pk), at__gte=at).values_list("at", "pk")[:STEP]):
         yield [pk for _at, pk in step]
         at, pk = step[-1]
 
 
-def _net(ids: list[int], *, upload: int, capped: bool) -> Counter[str]:
-    """Net the orders of some returns; change and count only these ones."""
+def _net(ids: list[int], *, upload: int, open_ones: pl.Expr, without: int = 0) -> pl.DataFrame:
+    """Return what is left of some returns beside all others of their orders; those of one upload may be left out."""
     wanted = pl.Series(ids, dtype=pl.Int64)
     bought = pl.DataFrame(_lines(wanted, upload, **BOUGHT), schema=BOUGHT_SCHEMA, orient="row")
     back = pl.DataFrame(_lines(wanted, upload, **BACK), schema=BACK_SCHEMA, orient="row")
-    was_cut = pl.col("n_said").is_not_null()
+    back = back.filter(pl.col("upload").ne_missing(without))
     # Whatever is settled comes first; an order may have returns in several steps, which are all counted in each.
-    open_ones = pl.col("upload") == upload if upload else was_cut
     back = back.with_columns(open=open_ones.fill_null(value=False)).sort("open", maintain_order=True)
-    written = pl.col("open") & was_cut
+    written = pl.col("open") & pl.col("n_said").is_not_null()
     back = back.with_columns(
         quantity=pl.when(written).then("n_said").otherwise("n_now"),
         cents=pl.when(written).then("cents_said").otherwise("cents_now"),
     ).join(bought, on=KEY, how="left", maintain_order="left")
-    netted = refunds.cut(back, KEY).filter(pl.col("id").is_in(ids))
-    if capped:
-        _write(netted)
+    return refunds.cut(back, KEY).filter(pl.col("id").is_in(ids))
+
+
+def _count(netted: pl.DataFrame, ids: list[int]) -> Counter[str]:
     found = refunds.count(netted)
     # Those that name no order were not asked for.
     found["refund_without_order"] += len(ids) - len(netted)
@@ -132,7 +164,7 @@ def _net(ids: list[int], *, upload: int, capped: bool) -> Counter[str]:
 
 def _lines(wanted: pl.Series, upload: int, *, kind: str, what: str, end: str) -> list[tuple[Any, ...]]:
     source = OF_SHOPPERS[connection.vendor].format(kind=kind)
-    return bulk.fetch(LINES.format(source=source, what=what, end=end), wanted, upload)
+    return bulk.fetch(LINES.format(source=source, what=what.format(upload=upload), end=end), wanted, upload)
 
 
 def _write(netted: pl.DataFrame) -> None:

@@ -124,6 +124,44 @@ def test_an_undo_gives_back_what_was_cut_on_account_of_its_rows(tmp_path: Path) 
     assert not Event.everything.exclude(quantity_said=None).exists()
 
 
+def test_a_return_that_came_before_its_order_waits_for_it(tmp_path: Path) -> None:
+    loaded(tmp_path, line("refund", 5, 30) + line("refund", 9, 31, order="O9"), "returns.csv")
+    assert returned() == [(5, Decimal(25)), (9, Decimal(45))]
+    upload = loaded(tmp_path, line("purchase", 3) + VIEWS + line("refund", 2, 20), "orders.csv")
+    assert returned(order_ref="O1") == [(0, Decimal(0)), (3, Decimal(15))], "what came first takes its share first"
+    assert returned(order_ref="O9") == [(9, Decimal(45))]
+    more = loaded(tmp_path, line("purchase", 1, 2), "more.csv")
+    assert returned(order_ref="O1") == [(0, Decimal(0)), (4, Decimal(20))], "there is more that can come back"
+    undo_upload(more)
+    undo_upload(upload)
+    assert returned() == [(5, Decimal(25)), (9, Decimal(45))]
+    assert not Event.everything.exclude(quantity_said=None).exists()
+
+
+def test_a_return_of_a_file_whose_rule_was_off_waits_for_nothing(tmp_path: Path) -> None:
+    first = loaded(tmp_path, line("refund", 5, 30), "returns.csv")
+    first.cleaning |= {"rules": {"refund_netted": False}}
+    first.save(update_fields=["cleaning"])
+    loaded(tmp_path, line("purchase", 3), "orders.csv")
+    assert returned() == [(5, Decimal(25))]
+
+
+def test_a_return_waits_for_orders_that_are_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded(tmp_path, line("refund", 5, 30), "returns.csv")
+    with monkeypatch.context() as broken:
+        broken.setattr(importing, "_complete", _full)
+        with pytest.raises(SystemExit):
+            loaded(tmp_path, line("purchase", 3), "orders.csv")
+    undo_upload(Upload.objects.latest("pk"))
+    assert returned() == [(5, Decimal(25))]
+    loaded(tmp_path, line("purchase", 3), "orders.csv")
+    assert returned() == [(3, Decimal(15))]
+
+
+def _full(*_args: Any) -> None:
+    raise OSError(28, "No space left on device")
+
+
 class KilledError(BaseException):
     """What a kill looks like from inside."""
 
