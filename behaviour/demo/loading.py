@@ -23,6 +23,7 @@ from behaviour.demo.lookup import ids_of
 from behaviour.models import Consent, Event, Identity, Product, Shop, Shopper, Suppression
 from mailai.accounts import audit
 from mailai.crypto import blind_index
+from mailai.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,14 @@ class Loaded:
 def load_demo_shop(
     *, n_orders: int | None = None, by: Any = None, now: datetime | None = None, say: Say = lambda text: None
 ) -> Loaded:
-    """Load the year of orders (or its last ``n_orders``), so that it ends yesterday or up to six days before."""
+    """Load the year of orders (or its last ``n_orders``), so that it ends yesterday or up to six days before.
+
+    Raises
+    ------
+    InputError : less than one order is asked for.
+    """
+    if n_orders is not None and n_orders < 1:
+        raise InputError("Ask for at least one order.")
     started, now = time.monotonic(), now or timezone.now()
     before = Shopper.everything.filter(demo=True).count()
     year = source.read_year(n_orders)

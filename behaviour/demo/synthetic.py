@@ -39,6 +39,8 @@ ROOTS = (
     "Home",
 )
 MAILABLE = 0.9
+# What shoppers and products are drawn from is kept in memory, some 100 bytes each.
+MOST = {"shoppers": 20_000_000, "products": 2_000_000, "events": 1_000_000_000, "opens": 1_000_000_000}
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,13 @@ def make_shop(
     StateError : there are real shoppers, and ``add`` was not given.
     InputError : a count is out of range.
     """
-    if min(shoppers, products, events) < 1 or opens < 0:
+    if min(shoppers, products, events) < 1:
         raise InputError("A shop needs at least one shopper, one product and one event.")
+    if opens < 0:
+        raise InputError("There can't be fewer than no opened mails.")
+    for name, n in (("shoppers", shoppers), ("products", products), ("events", events), ("opens", opens)):
+        if n > MOST[name]:
+            raise InputError(f"At most {MOST[name]:,} {name} can be made; {n:,} were asked for.")
     if not add and Shopper.objects.filter(demo=False).exists():
         raise StateError("This database holds real shoppers. Use an empty one, or say --add to mix them.")
     started, end = time.monotonic(), (now or timezone.now()).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -261,6 +261,13 @@ def test_the_command_tells_what_was_loaded(capsys):
     assert '"events": ' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("orders", ["0", "-1"])
+def test_the_command_loads_at_least_one_order(capsys, orders):
+    with pytest.raises(SystemExit):
+        call_command("load_demo", f"--orders={orders}", "--json")
+    assert capsys.readouterr().out.strip() == '{"error": "Ask for at least one order."}'
+
+
 def test_only_an_admin_removes(client_for, marketer, manager):
     for user in (marketer, manager):
         assert client_for(user).get(reverse("behaviour:remove_demo")).status_code == 403

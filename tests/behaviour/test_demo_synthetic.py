@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from behaviour import consent, demo
 from behaviour.core import synthetic as core
@@ -88,6 +88,29 @@ def test_real_shoppers_are_not_mixed_with_made_ones_by_accident(make_shopper, ca
     assert "real shoppers" in json.loads(capsys.readouterr().out)["error"]
     call_command(*arguments, "--add")
     assert json.loads(capsys.readouterr().out)["events"] == 20
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--shoppers=0", "at least one shopper"),
+        ("--shoppers=99999999999999", "At most 20,000,000 shoppers"),
+        ("--products=3000000", "At most 2,000,000 products"),
+        ("--events=9999999999", "At most 1,000,000,000 events"),
+        ("--opens=-1", "fewer than no opened mails"),
+    ],
+)
+def test_counts_out_of_range_are_refused_in_words(capsys, option, said):
+    with pytest.raises(SystemExit):
+        call_command("make_shop", "--shoppers=5", "--products=5", "--events=20", option, "--json")
+    assert said in json.loads(capsys.readouterr().out)["error"]
+
+
+@pytest.mark.parametrize("seed", ["-1", "x", "99999999999"])
+def test_a_seed_that_no_generator_takes_is_wrong_usage(seed):
+    with pytest.raises(CommandError, match="no whole number"):
+        call_command("make_shop", "--shoppers=5", "--products=5", "--events=20", f"--seed={seed}")
 
 
 def test_a_product_of_an_unfinished_upload_is_found(db):

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from behaviour.demo import synthetic
-from mailai.commands import JsonCommand
+from mailai.commands import JsonCommand, seed
 
 
 class Command(JsonCommand):
@@ -17,7 +17,7 @@ class Command(JsonCommand):
         parser.add_argument("--products", type=int, required=True)
         parser.add_argument("--events", type=int, required=True)
         parser.add_argument("--opens", type=int, default=0, help="opened mails, beside the events")
-        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--seed", type=seed, default=0)
         parser.add_argument("--add", action="store_true", help="also beside real shoppers")
 
     def run(self, **options: Any) -> dict[str, Any]:
