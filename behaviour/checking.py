@@ -12,6 +12,7 @@ import polars as pl
 from django.db import transaction
 from django.utils.timezone import now
 
+from behaviour.core import addresses
 from behaviour.core.cleaning import Cleaned
 from behaviour.core.columns import PERSONAL, PRODUCTS, SHOPPERS
 from behaviour.core.parsing import Row
@@ -26,6 +27,8 @@ from behaviour.upload_cleaning import chosen_of
 
 BATCH = 5000
 MOST_NAMES = 20
+# Misspelt names of providers that the page shows, each with what was probably meant.
+MOST_MEANT = 3
 State = Upload.State
 
 
@@ -99,6 +102,7 @@ class _Report:
         self.permission: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
         self.mended: dict[str, tuple[int, str, str]] = {}
+        self.meant: dict[str, str] = {}
         self._quality = Collector(upload)
         self._period: list[str] = []
         self._names: dict[str, list[pl.Series]] = {"user_id": [], "item_id": []}
@@ -115,6 +119,9 @@ class _Report:
         self._quality.add(cleaned, table.match)
         for code, example in cleaned.examples.items():
             self.mended.setdefault(code, example)
+        people = frame if self._kind == SHOPPERS else cleaned.people
+        if people is not None and cleaned.findings["email_typo"]:
+            self.meant |= addresses.meant(people["email"], most=MOST_MEANT - len(self.meant))
         for row, code in cleaned.refused:
             self.reasons[code] += 1
             self.examples.setdefault(code, _example(row, table, code))
@@ -146,6 +153,7 @@ class _Report:
             "findings": dict(self.findings),
             "examples": self.examples,
             "mended": self.mended,
+            "meant": self.meant,
             "quality": self._quality.finish(),
             "kinds": dict(self.kinds.most_common()),
             "permission": dict(self.permission),

@@ -36,6 +36,10 @@ class Collector:
             if len(self._items) > 50:
                 self._items = [pl.concat(self._items).unique().head(MOST_PRODUCTS)]
 
+    def refuse(self, reasons: Counter[str]) -> None:
+        """Count rows as refused that were clean by themselves, but not beside what the shop knows."""
+        self._tally.refuse(+reasons)
+
     def finish(self) -> dict[str, Any]:
         """Return the report as JSON values."""
         report = self._tally.report()

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from behaviour.upload_words import FIELD_NAMES, REASONS
-from mailai.ui.charts import Chart, Series, bars, lines
+from mailai.ui.charts import Chart, Series, bars, lines, sideways
 from mailai.ui.numbers import count, day, percent
 
 MOST_BARS, LONGEST_LABEL = 8, 20
@@ -57,7 +57,9 @@ def missing(report: Mapping[str, Any]) -> Chart | None:
         explanation=_(
             "Share of rows without a value; order number, price, name and country count where something was sold."
         ),
-        figure=bars([Series(_("Missing"), names, [share for _name, share in shares], "c1")], y_format=".0%"),
+        figure=sideways(
+            bars([Series(_("Missing"), _short(names), [share for _name, share in shares], "c1")], y_format=".0%")
+        ),
         label=_("Missing values by field"),
         columns=[_("Field"), _("Missing")],
         rows=[(name, percent(share)) for name, (_code, share) in zip(names, shares, strict=True)],
@@ -74,7 +76,7 @@ def refused(report: Mapping[str, Any]) -> Chart | None:
         id="refused-rows",
         finding=_("Most refused rows: %(reason)s") % {"reason": names[0]},
         explanation=_("Refused rows by reason."),
-        figure=bars([Series(_("Rows"), _short(names), [n for _code, n in reasons], "c2")]),
+        figure=sideways(bars([Series(_("Rows"), _short(names), [n for _code, n in reasons], "c2")])),
         label=_("Refused rows by reason"),
         columns=[_("Reason"), _("Rows")],
         rows=[(name, count(n)) for name, (_code, n) in zip(names, reasons, strict=True)],
@@ -82,7 +84,7 @@ def refused(report: Mapping[str, Any]) -> Chart | None:
 
 
 def _short(names: Sequence[str]) -> list[str]:
-    """Return names that fit below a bar, each another one; the table has them whole."""
+    """Return names that fit beside a bar, each another one; the table has them whole."""
     cut = [name if len(name) <= LONGEST_LABEL else f"{name[:LONGEST_LABEL].rstrip()}…" for name in names]
     return [name if cut.index(name) == at else f"{name} {at + 1}" for at, name in enumerate(cut)]
 

@@ -95,7 +95,7 @@ def check_context(upload: Upload) -> dict[str, Any]:
             "kind": "good" if code in FIXES else "info",
             "text": FINDINGS[code],
             "n": n,
-            "example": _fix_text(preview.get("mended", {}).get(code)),
+            "example": _meant_text(preview) if code == "email_typo" else _fix_text(preview.get("mended", {}).get(code)),
             "does": _("Fixed") if code in FIXES else _("Counted"),
         }
         for code, n in preview["findings"].items()
@@ -126,6 +126,11 @@ def _fix_text(fix: list[Any] | None) -> str:
     return _("line %(line)s: “%(before)s” → %(after)s") % {"line": line, "before": before, "after": after}
 
 
+def _meant_text(preview: dict[str, Any]) -> str:
+    """Return what misspelt providers were probably meant to be: gmial.com → gmail.com."""
+    return " · ".join(f"{wrong} → {right}" for wrong, right in preview.get("meant", {}).items())
+
+
 def run_context(upload: Upload) -> dict[str, Any]:
     """Return progress: rows, share, pace and the time that is left; and what follows."""
     whole = upload.preview.get("rows", 0)
@@ -147,7 +152,8 @@ def run_context(upload: Upload) -> dict[str, Any]:
         "seconds": max(1, round(seconds)),
         "waits_for": _before(upload),
         "trains": upload.preview.get("train", False),
-        "n_new_products": upload.preview.get("new_products", 0) if done and upload.kind != PRODUCTS else 0,
+        # An import that was not checked before has its report only.
+        "n_new_products": upload.quality.get("unknown_products", 0) if done and upload.kind != PRODUCTS else 0,
         "n_merged": Merge.objects.filter(upload=upload, undone_at=None).count() if done else 0,
         "findings": [
             {"text": finding_text(code), "n": n}

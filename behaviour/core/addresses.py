@@ -52,15 +52,24 @@ def _asked(text: str) -> bool:
 
 def corrected(addresses: pl.Series) -> pl.Series:
     """Return what was probably meant (elena@gmial.com: elena@gmail.com); "" where nothing looks wrong."""
-    domain = addresses.str.extract(r"@([^@]+)$").fill_null("")
-    seen = domain.unique()
-    meant = {name: found for name in seen.to_list() if (found := provider_meant(name))}
-    if not meant:
+    domain = _domains(addresses)
+    found = meant(addresses)
+    if not found:
         return pl.Series(addresses.name, [""] * len(addresses), dtype=pl.String)
     frame = pl.DataFrame({"address": addresses, "domain": domain})
-    right = pl.col("domain").replace_strict(meant, default="", return_dtype=pl.String)
+    right = pl.col("domain").replace_strict(found, default="", return_dtype=pl.String)
     local = pl.col("address").str.extract(r"^(.*)@[^@]+$").fill_null("")
     return frame.select(pl.when(right != "").then(local + "@" + right).otherwise(pl.lit(""))).to_series()
+
+
+def meant(addresses: pl.Series, most: int | None = None) -> dict[str, str]:
+    """Return the misspelt names of providers and what was probably meant ({gmial.com: gmail.com}), at most so many."""
+    names = _domains(addresses).unique().sort().to_list()
+    return dict([(name, found) for name in names if (found := provider_meant(name))][:most])
+
+
+def _domains(addresses: pl.Series) -> pl.Series:
+    return addresses.str.extract(r"@([^@]+)$").fill_null("")
 
 
 @cache

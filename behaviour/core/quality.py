@@ -69,6 +69,11 @@ class Tally:
             days = frame.select(day=pl.col("at").dt.date()).group_by("day").len()
             self._days.update(dict(days.rows()))
 
+    def refuse(self, reasons: Counter[str]) -> None:
+        """Count rows as refused that were added as clean ones; of days and missing values they stay a part."""
+        self._n.update(clean=-reasons.total(), refused=reasons.total())
+        self._reasons += reasons
+
     def report(self) -> dict[str, Any]:
         """Return the counts as JSON values of bounded size."""
         n = self._n

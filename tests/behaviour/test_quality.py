@@ -4,6 +4,7 @@ import io
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from behaviour import quality, uploads
@@ -45,6 +46,17 @@ def test_the_check_and_the_import_say_the_same() -> None:
     upload = check_upload(file(week(3)))
     report = upload.preview["quality"]
     assert import_upload(uploads.queue(upload).pk).quality == report
+
+
+def test_a_row_whose_address_is_somebody_elses_counts_as_refused(make_shopper: Any) -> None:
+    make_shopper("ann@mail.example", external_id="1")
+    data = b"user_id,email\n2,ann@mail.example\n3,bob@mail.example\n"
+    received = uploads.receive_upload(SimpleUploadedFile("people.csv", data), "people.csv")
+    upload = check_upload(received)
+    done = import_upload(uploads.queue(upload).pk)
+    assert done.quality == upload.preview["quality"]
+    assert (done.quality["clean"], done.quality["shares"]["refused"]) == (done.loaded, 0.5)
+    assert done.quality["reasons"] == {"email_taken": 1}
 
 
 def test_a_file_is_compared_with_earlier_ones_like_it() -> None:

@@ -1,5 +1,6 @@
 """What the wizard says where somebody errs: steps out of order, wrong matches, missing permission."""
 
+import io
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 
-from behaviour import tasks, upload_permission
+from behaviour import importing, tasks, upload_permission, uploads
 from behaviour.models import Event, Shopper, Upload
 from tests.behaviour.test_reading_faults import cells, workbook
 from tests.behaviour.test_upload_views import FORMATS
@@ -204,3 +205,22 @@ def test_who_cancels_twice_is_told_so(client_for: Any, admin: Any) -> None:
     cancel = send(client, EVENTS + "1,A,view,2026-01-01\n").replace("check/", "cancel/")
     client.post(cancel)
     assert "was cancelled or undone before" in client.post(cancel, follow=True).content.decode()
+
+
+@pytest.mark.parametrize("header", ["user_id,email", "email,item_id,event,timestamp"])
+def test_a_typing_error_comes_with_what_was_probably_meant(client_for: Any, admin: Any, header: str) -> None:
+    rest = ",A,view,2026-01-01" if "event" in header else ""
+    wrong = ["gmial.com", "hotmial.com", "gmail.com"]
+    rows = "".join(f"{'' if rest else f'{n},'}{n}@{name}{rest}\n" for n, name in enumerate(wrong))
+    page = text_of(client := client_for(admin), send(client, f"{header}\n{rows}"))
+    assert "gmial.com → gmail.com · hotmial.com → hotmail.com" in page
+    assert "0@" not in page
+
+
+def test_the_run_tells_of_products_that_no_catalogue_has_though_nobody_checked_the_file(
+    client_for: Any, admin: Any
+) -> None:
+    upload = uploads.receive_upload(io.BytesIO((EVENTS + "1,A,view,2026-01-01\n").encode()), "events.csv")
+    importing.import_upload(uploads.queue(upload).pk)
+    page = text_of(client_for(admin), reverse("behaviour:import_run", args=[upload.uuid]))
+    assert "1 product is not in it yet" in page
