@@ -191,10 +191,10 @@ def _load(upload: Upload, run: str) -> Counter[str]:
 
 
 def cleaned_ahead(table: Table, reading: Reading, look: Callable[[Cleaned], None]) -> Iterator[Cleaned]:
-    """Read, clean and look at one block ahead of the caller, on another core; ``look`` asks no database."""
+    """Read, clean and look at blocks ahead of the caller, on another core; ``look`` asks no database."""
 
     def looked_at() -> Iterator[Cleaned]:
-        for block in table.blocks():
+        for block in one_ahead(table.blocks()):
             cleaned = clean(block, table, reading)
             look(cleaned)
             yield cleaned

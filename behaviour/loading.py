@@ -23,7 +23,7 @@ BATCH = 5000
 # Rows of one transaction on PostgreSQL: a block. SQLite has one writer, for which everybody else waits: its parts grow
 # and shrink with the time that they take. Small ones write the pages of the indexes again and again.
 WHOLE = 1_000_000
-SMALLEST, LARGEST, PART_SECONDS = 8_000, 60_000, 0.35
+SMALLEST, LARGEST, PART_SECONDS = 8_000, 60_000, 0.25
 KNOWN = {
     "sqlite": "SELECT dedupe_key FROM behaviour_event WHERE dedupe_key IN {many}",
     "postgresql": "SELECT encode(uuid_send(dedupe_key), 'hex') FROM behaviour_event"
