@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from behaviour import api_browser, api_people, api_store
+from behaviour.api_calls import body_of, caller_of, only, within_rate
 from behaviour.api_door import ApiError, answer
 from behaviour.core import api_events, api_records
 from behaviour.core.api_events import MOST_EVENTS
@@ -18,8 +19,6 @@ from mailai.accounts.apikeys import Caller
 from mailai.accounts.models import ApiKey
 from mailai.accounts.roles import public
 
-MOST_BYTES = 5_000_000
-BEARER = "Bearer "
 PAGES = "page/"
 Scope = ApiKey.Scope
 
@@ -30,10 +29,10 @@ def events(request: HttpRequest) -> HttpResponse:
     """Store a batch of events; each once, however often it is sent."""
     if request.method == "OPTIONS":
         return api_browser.preflight(request)
-    _only(request, "POST")
-    caller = api_browser.caller(request) or _caller(request, Scope.EVENTS)
+    only(request, "POST")
+    caller = api_browser.caller(request) or caller_of(request, Scope.EVENTS)
     browser = Scope.BROWSER in caller.scopes
-    body = _body(request)
+    body = body_of(request)
     good, refused = _read(lambda: api_events.read(body))
     _few(len(good) + len(refused))
     good, senseless = api_events.judge(good, datetime.now(UTC), nul=_has_nul(body), browser=browser)
@@ -41,7 +40,7 @@ def events(request: HttpRequest) -> HttpResponse:
     if browser:
         api_browser.limit(request, good)
         api_browser.mark(good)
-    _within_rate(caller, len(good) + len(refused))
+    within_rate(caller, len(good) + len(refused))
     response = answer(_stored(caller, good, refused))
     return api_browser.allow(request, response) if browser else response
 
@@ -75,38 +74,16 @@ def products(request: HttpRequest) -> HttpResponse:
 
 
 def _upsert(request: HttpRequest, scope: str, read: Callable[..., Any], save: Callable[..., Any]) -> HttpResponse:
-    _only(request, "POST", "PUT")
-    caller = _caller(request, scope)
-    body = _body(request)
+    only(request, "POST", "PUT")
+    caller = caller_of(request, scope)
+    body = body_of(request)
     good, refused = _read(lambda: read(body, nul=_has_nul(body)))
     _few(len(good) + len(refused))
-    _within_rate(caller, len(good) + len(refused))
+    within_rate(caller, len(good) + len(refused))
     with api_store.one_writer():
         n_changed, more = save(good, caller.prefix)
     refused = sorted([*refused, *more], key=lambda one: one.index)
     return answer({"changed": n_changed, "unchanged": len(good) - len(more) - n_changed, "refused": refused})
-
-
-def _only(request: HttpRequest, *methods: str) -> None:
-    if request.method not in methods:
-        raise ApiError(405, "wrong_method", f"Use {' or '.join(methods)}.", Allow=", ".join(methods))
-
-
-def _caller(request: HttpRequest, scope: str) -> Caller:
-    given = request.headers.get("Authorization", "")
-    caller = apikeys.caller_of(given[len(BEARER) :].strip()) if given.startswith(BEARER) else None
-    if caller is None:
-        reason = "Send `Authorization: Bearer …` with a key that is neither revoked nor expired."
-        raise ApiError(401, "no_key", reason, WWW_Authenticate="Bearer")
-    if scope not in caller.scopes:
-        raise ApiError(403, "wrong_scope", f"This key lacks the scope {scope}. Make one that has it.")
-    return caller
-
-
-def _body(request: HttpRequest) -> bytes:
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
-        raise ApiError(413, "too_large", "A request may have 5 MB. Send smaller batches.")
-    return request.body
 
 
 def _has_nul(body: bytes) -> bool:
@@ -123,11 +100,3 @@ def _read(read: Callable[[], Any]) -> Any:
 def _few(n: int) -> None:
     if n > MOST_EVENTS:
         raise ApiError(413, "too_many", f"A request may hold {MOST_EVENTS} entries; this one holds {n}.")
-
-
-def _within_rate(caller: Caller, n: int) -> None:
-    if n > caller.rate:
-        raise ApiError(413, "too_many", f"This key may send {caller.rate} entries a minute; this request holds {n}.")
-    if wait := apikeys.wait_seconds(caller, max(n, 1)):
-        reason = f"This key may send {caller.rate} entries a minute. Nothing was stored; try again in {wait} s."
-        raise ApiError(429, "too_fast", reason, Retry_After=str(wait))

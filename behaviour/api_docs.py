@@ -2,24 +2,35 @@
 
 import json
 from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from behaviour.api import MOST_BYTES
+from behaviour.api_calls import MOST_BYTES
 from behaviour.api_door import answer
 from behaviour.core import api_schema
 from behaviour.core.api_events import MOST_EVENTS, SENTENCES
 from mailai.accounts.roles import public
 
 SNIPPET_SECONDS = 3600
+# What other apps answer at addresses below /api/v1/, told by them when they are ready.
+_more: list[dict[str, Any]] = []
+
+
+def register(operation: dict[str, Any]) -> None:
+    """Describe one more address: "what", "methods", "path", "scope", "fields", "example" (JSON) and "openapi"."""
+    if operation["what"] not in {one["what"] for one in _more}:
+        _more.append(operation)
 
 
 @public
 def openapi_json(request: HttpRequest) -> HttpResponse:
     """Return the description for programs."""
-    return answer(api_schema.openapi() | {"servers": [{"url": settings.MAILAI_PUBLIC_URL}]})
+    document = api_schema.openapi()
+    paths = document["paths"] | {one["path"]: one["openapi"] for one in _more}
+    return answer(document | {"paths": paths, "servers": [{"url": settings.MAILAI_PUBLIC_URL}]})
 
 
 @public
@@ -39,7 +50,7 @@ def docs(request: HttpRequest) -> HttpResponse:
     context = {
         "frame": "base.html" if request.user.is_authenticated else "behaviour/_api_open.html",
         "nav": "admin",
-        "operations": operations,
+        "operations": [*operations, *_more],
         "errors": api_schema.ERRORS,
         "codes": [(code, text.format(field="…", detail="…")) for code, text in sorted(SENTENCES.items())],
         "address": settings.MAILAI_PUBLIC_URL,

@@ -17,6 +17,7 @@ urlpatterns = [
     path("", include("analytics.urls")),
     path("", include("behaviour.urls")),
     path("segments/", include("segments.urls")),
+    path("api/v1/", include("segments.api_urls")),
     path("recommender/", include("recommender.urls")),
     path("", include("campaigns.urls")),
     path("media/<path:name>", ui_views.media, name="media"),

@@ -21,7 +21,7 @@ from mailai.errors import InputError
 from segments import rules
 from segments.estimate import estimates
 from segments.models import Sample, Segment, SegmentSize
-from segments.rules.limits import ANSWERS
+from segments.rules.limits import ANSWERS, UNSTORABLE
 
 logger = logging.getLogger(__name__)
 # A prime, so that the shuffle meets every rest.
@@ -153,7 +153,8 @@ def _distinct(rows: QuerySet[Any], path: str, limit: int) -> list[str]:
 
 def segment_named(name: str) -> Segment:
     """Return the segment of that name; InputError names the nearest when there is none."""
-    found = Segment.objects.filter(name=name).first()
+    # PostgreSQL has no texts with NUL, and can't be asked for one either.
+    found = None if UNSTORABLE.search(name) else Segment.objects.filter(name=name).first()
     if found:
         return found
     names = list(Segment.objects.values_list("name", flat=True))

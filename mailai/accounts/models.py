@@ -94,6 +94,7 @@ class ApiKey(models.Model):
         EVENTS = "events:write", _("Send events")
         SHOPPERS = "shoppers:write", _("Create and change shoppers")
         PRODUCTS = "products:write", _("Create and change products")
+        SEGMENTS = "segments:read", _("Read segments and count rules")
         BROWSER = "events:browser", _("Send events from the shop's pages (public site key)")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
