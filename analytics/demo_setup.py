@@ -11,7 +11,7 @@ from mailai.accounts.models import AuditEntry
 from mailai.errors import StateError
 from recommender import services as recommender
 from recommender.models import TrainingRun
-from segments import clustering, stage_history
+from segments import clustering, predictions, stage_history
 from segments import services as segments
 
 Say = Callable[[str], None]
@@ -41,6 +41,10 @@ def set_up_demo_shop(*, by: Any = None, say: Say = lambda text: None) -> dict[st
         # A worker that is at it already does it as well.
         with suppress(StateError):
             clustering.cluster_shoppers()
+    if predictions.is_due():
+        say("What shoppers will do next")
+        with suppress(StateError):
+            predictions.predict()
     if stage_history.is_due():
         say("Stages of the past months")
         stage_history.record_stages()

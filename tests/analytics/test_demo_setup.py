@@ -13,7 +13,7 @@ from behaviour.models import Event
 from campaigns.models import Sender
 from mailai.accounts import audit
 from recommender.models import TrainingRun
-from segments.models import Profile, Segment
+from segments.models import Prediction, PredictionRun, Profile, Segment
 
 ORDERS = 200
 
@@ -31,6 +31,10 @@ def test_the_task_makes_everything_live_and_can_run_twice(small_demo, admin):
     assert Segment.objects.filter(demo=True).count() == 4
     assert Profile.objects.filter(n_orders__gt=0).exists()
     assert TrainingRun.objects.filter(state="done").count() == 2
+    # 200 orders are enough to be told what comes next; nothing is locked.
+    buyers = Profile.objects.filter(n_orders__gt=0).count()
+    assert Prediction.objects.count() == buyers
+    assert PredictionRun.objects.get().n_shoppers == buyers
 
 
 def test_a_start_loads_it_once_and_never_again_after_a_removal(small_demo, db, capsys):
