@@ -35,13 +35,21 @@ class Uses:
 
     @property
     def sentence(self) -> str:
-        """Say what a change touches; "" where that is nothing."""
+        """Say what a change touched; "" where that is nothing."""
+        return _("This also changes %(what)s.") % {"what": self._named()} if self else ""
+
+    @property
+    def warning(self) -> str:
+        """Say before it is made what a change will touch; "" where that is nothing."""
+        return _("What you change here also changes %(what)s.") % {"what": self._named()} if self else ""
+
+    def _named(self) -> str:
         parts = []
         if self.segments:
             parts.append(_("the segments %(names)s") % {"names": _quoted(self.segments)})
         if self.campaigns:
             parts.append(_("the campaigns %(names)s") % {"names": _quoted(self.campaigns)})
-        return _("This also changes %(what)s.") % {"what": numbers.listed(parts)} if parts else ""
+        return numbers.listed(parts)
 
 
 def uses(segment: Segment) -> Uses:

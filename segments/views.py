@@ -141,6 +141,8 @@ def _edit(request: UserRequest, segment: Segment) -> HttpResponse:
         draft = builder.changed(draft, action)
         return _page(request, segment, draft, name=name, unsaved=True)
     try:
+        if not builder.is_whole(request.POST, draft):
+            raise InputError(_("A condition of this form is not known. Look at those below, and save again."))
         services.save_segment(segment, name=name, rule=builder.to_rule(draft), by=request.user)
     except InputError as error:
         return _page(request, segment, draft, name=name, problem=str(error), unsaved=True)
@@ -171,6 +173,7 @@ def _page(request: UserRequest, segment: Segment, draft: builder.Node, **more: A
         "often": builder.suggested() if may_edit else [],
         "chart": growth.size_chart(segment) if segment.pk and not swapped else None,
         "alerts": growth.alerts(segment) if segment.pk and not swapped else [],
+        "touches": usage.uses(segment).warning if segment.pk and may_edit and not swapped else "",
         "may_dismiss": has_role(request.user, MARKETER, ADMIN),
         "may_edit": may_edit,
         **more,

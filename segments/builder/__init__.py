@@ -3,7 +3,7 @@
 from segments.builder.choices import Choices
 from segments.builder.control import Control
 from segments.builder.counting import Alone, counts_of
-from segments.builder.forms import changed, parse
+from segments.builder.forms import changed, is_whole, parse
 from segments.builder.nodes import ROOT, Node, blank, from_rule, to_rule, walk
 from segments.builder.often import OFTEN, suggested
 from segments.builder.showing import GROUP_KINDS, shown
@@ -20,6 +20,7 @@ __all__ = [
     "changed",
     "counts_of",
     "from_rule",
+    "is_whole",
     "parse",
     "shown",
     "suggested",

@@ -7,7 +7,7 @@ from django.http import QueryDict
 from segments import rules
 from segments.builder import conditions
 from segments.builder.control import SEVERAL
-from segments.builder.nodes import Node, draft, new_condition, placed, walk
+from segments.builder.nodes import ROOT, Node, draft, new_condition, placed, walk
 from segments.builder.often import OFTEN
 
 INPUT = re.compile(r"([a-z_]{1,20})-(\d{1,3}(?:\.\d{1,3}){0,9})")
@@ -33,6 +33,16 @@ def parse(post: QueryDict) -> Node:
             parent.parts.append(node)
             known[place] = node
     return placed(root)
+
+
+def is_whole(post: QueryDict, root: Node) -> bool:
+    """Say whether the draft holds every group and condition that was sent; one that fell out would widen the rule."""
+    sent = {
+        name.partition("-")[2]
+        for name, values in post.lists()
+        if name.startswith(("kind-", "what-")) and any(value.strip() for value in values)
+    }
+    return len(sent - {ROOT}) == sum(1 for _node in walk(root)) - 1
 
 
 def _understood(node: Node) -> None:

@@ -258,6 +258,7 @@ def test_what_uses_a_segment_is_said_and_keeps_it(client_for: Any, marketer: Any
     Campaign.objects.create(name="Spring", segment=user)
     Campaign.objects.create(name="Old", segment=user, planned_at=NOW)
     assert usage.uses(used).sentence == "This also changes the segments “User”, the campaigns “Spring”."
+    assert usage.uses(used).warning == "What you change here also changes the segments “User”, the campaigns “Spring”."
     assert usage.named_by(fair) == ["User"]
     with pytest.raises(StateError, match="used by the rule of “User”"):
         services.delete_segment(used, by=marketer)

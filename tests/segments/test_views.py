@@ -141,6 +141,8 @@ def test_saving_writes_the_rule_and_an_audit_entry(client_for: Any, marketer: An
         ({"value-0.0": ""}, "needs a value"),
         ({"value-0.0": "abc"}, "needs a value"),
         ({"value-0.0": "1.5"}, "whole number"),
+        ({"what-0.0": "field:nope"}, "is not known"),
+        ({"what-0.3.1": "did:purchase"}, "is not known"),
     ],
 )
 def test_what_can_not_be_saved_keeps_the_form(
