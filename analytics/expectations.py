@@ -1,19 +1,39 @@
 """What is expected of one shopper, beside the average shopper, in words."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.cache import cache
 from django.db.models import Avg
 from django.utils.dates import WEEKDAYS
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from analytics.why import Reason, reasons_of
 from behaviour.models import Shopper
+from mailai.ui import numbers
 from segments.models import Prediction, Profile
 
 # The averages of a run stay what they are; kept so long that a busy day reads them once.
 AVERAGES_FOR = 24 * 3600
 RARELY, OFTEN = 0.2, 0.6
+HORIZONS = {"30d": gettext_lazy("30 days"), "90d": gettext_lazy("90 days"), "365d": gettext_lazy("12 months")}
+# From so many expected orders on, the tenths say nothing.
+MANY_ORDERS = 10
+
+
+@dataclass(frozen=True)
+class Span:
+    """What is expected of a shopper within so many days, in words; each figure with its 80 % range below it."""
+
+    name: Any
+    orders: str
+    orders_range: str
+    spend: str
+    spend_range: str
+    nothing: str
+    nothing_range: str
 
 
 @dataclass(frozen=True)
@@ -24,6 +44,7 @@ class Expected:
     average_order: float
     average_churn: float
     reasons: list[Reason]
+    spans: list[Span]
 
     @property
     def churn_kind(self) -> str:
@@ -42,7 +63,34 @@ def expected_of(shopper: Shopper, profile: Profile | None, currency: str) -> Exp
     if prediction is None:
         return None
     averages = _averages(prediction.run_id)
-    return Expected(prediction, averages["order"], averages["churn"], reasons_of(prediction, profile, currency))
+    reasons = reasons_of(prediction, profile, currency)
+    spans = [_span(prediction, days, currency) for days in HORIZONS]
+    return Expected(prediction, averages["order"], averages["churn"], reasons, spans)
+
+
+def _span(prediction: Prediction, days: str, currency: str) -> Span:
+    def ends(name: str) -> tuple[Any, Any, Any]:
+        value, low, high = (getattr(prediction, f"{name}{end}") for end in ("", "_low", "_high"))
+        return value, low, high
+
+    orders, least, most = ends(f"orders_{days}")
+    spend, cheap, dear = ends(f"spend_{days}")
+    if days == "30d":
+        value, low, high = ends("order_chance")
+        nothing = 1 - value, 1 - high, 1 - low
+    else:
+        nothing = ends("churn_chance" if days == "90d" else "gone_chance")
+    return Span(
+        name=HORIZONS[days],
+        orders=number_format(orders, 0 if orders >= MANY_ORDERS else 1),
+        orders_range=f"{numbers.count(round(least))}–{numbers.count(round(most))}",
+        spend=numbers.round_money(spend, currency),
+        spend_range=""
+        if cheap is None
+        else f"{numbers.round_money(cheap, currency)}–{numbers.round_money(dear, currency)}",
+        nothing=numbers.chance(nothing[0]),
+        nothing_range="" if nothing[1] is None else numbers.chance_range(nothing[1], nothing[2]),
+    )
 
 
 def _averages(run_id: int) -> dict[str, float]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -43,6 +44,7 @@ TRACKS: dict[str, Text] = {
     "spend": gettext_lazy("Spending"),
     "order": gettext_lazy("Shoppers who order"),
     "churn": gettext_lazy("Shoppers who order nothing"),
+    "gone": gettext_lazy("Shoppers who order nothing"),
 }
 N_TRACKS = 24
 
@@ -86,8 +88,9 @@ def card(run: PredictionRun) -> dict[str, Any]:
         "stats": _stats(metrics.get("expected", {})),
         "targets": [_target(name, run) for name in TARGETS if metrics.get("targets", {}).get(name)],
         "coverage": _coverage(metrics),
+        "year": _year(metrics),
         "window": round(metrics.get("window", 0)),
-        "charts": [chart for chart in (_calibration(metrics), _totals(metrics), _drivers(metrics)) if chart],
+        "charts": [chart for chart in _charts(metrics) if chart],
         "passed": track_record(),
     }
 
@@ -163,14 +166,66 @@ def _coverage(metrics: dict[str, Any]) -> str:
     }
 
 
-def _calibration(metrics: dict[str, Any]) -> Chart | None:
+def _year(metrics: dict[str, Any]) -> list[str]:
+    """Say how a whole year would have been told, or why that can't be tried; and what is never tried by itself."""
+    year, days = (
+        metrics.get("year"),
+        _("The day of the next order is not tried by itself: it follows from the chances."),
+    )
+    if year is None:
+        return [days]
+    if not year:
+        return [
+            _(
+                "The next 365 days can't be tried yet: that takes two years of orders, and there are %(years)s. Until "
+                "then a year is the shorter window, lengthened by each shopper's own rhythm."
+            )
+            % {"years": number_format(metrics["years"], 1)},
+            days,
+        ]
+    currency = Shop.current().currency
+    return [
+        _(
+            "The year was tried too, as it would have been told on %(day)s: %(orders_said)s orders and %(spend_said)s "
+            "were told, %(orders_came)s and %(spend_came)s came."
+        )
+        % {
+            "day": numbers.day(parse_datetime(year["at"])),
+            "orders_said": numbers.count(round(year["orders_predicted"])),
+            "orders_came": numbers.count(round(year["orders_happened"])),
+            "spend_said": numbers.money(year["spend_predicted"], currency),
+            "spend_came": numbers.money(year["spend_happened"], currency),
+        },
+        _(
+            "Of %(n)s shoppers, %(orders)s ordered as often and %(spend)s spent as much as the 80%% range for the year "
+            "said; %(gone_said)s were told to order nothing, %(gone_came)s did. Visits and emails were left out."
+        )
+        % {
+            "n": numbers.count(year["n"]),
+            "orders": numbers.percent(year["orders_covered"]),
+            "spend": numbers.percent(year["spend_covered"]),
+            "gone_said": numbers.percent(year["gone_said"]),
+            "gone_came": numbers.percent(year["gone_came"]),
+        },
+        days,
+    ]
+
+
+def _charts(metrics: dict[str, Any]) -> tuple[Chart | None, ...]:
+    order = _calibration(metrics.get("calibration"), "calibration", _("Do as many order as was told?"), _("Ordered"))
+    leave = _calibration(
+        metrics.get("calibration_churn"), "calibration-churn", _("Do as many leave as was told?"), _("Left")
+    )
+    return order, leave, _totals(metrics), _drivers(metrics)
+
+
+def _calibration(table: list[dict[str, float]] | None, name: str, finding: str, what: str) -> Chart | None:
     """Chances that were told beside what came of them."""
-    table = metrics.get("calibration") or []
     if not table:
         return None
     said = [round(row["said"], 4) for row in table]
     came = Series(
-        _("Ordered"), said, [row["came"] for row in table], "c1",
+        what, said, [row["came"] for row in table], "c1",
         low=[row["low"] for row in table], high=[row["high"] for row in table],
     )  # fmt: skip
     figure = dots([came], y_format=".0%", x_title=_("chance that was told"))
@@ -181,8 +236,8 @@ def _calibration(metrics: dict[str, Any]) -> Chart | None:
     figure["layout"]["showlegend"] = False
     held = sum(row["low"] <= row["said"] <= row["high"] for row in table)
     return Chart(
-        id="calibration",
-        finding=_("Do as many order as was told?"),
+        id=name,
+        finding=finding,
         explanation=_(
             "Shoppers in ten groups, from the lowest chance to the highest. On the dotted line what was told is what "
             "came. Lines are 80%% ranges."
@@ -195,7 +250,7 @@ def _calibration(metrics: dict[str, Any]) -> Chart | None:
             held,
         )
         % {"held": held, "all": len(table)},
-        columns=[_("Chance told"), _("Ordered"), _("80%% range") % {}, _("Shoppers")],
+        columns=[_("Chance told"), what, _("80%% range") % {}, _("Shoppers")],
         rows=[
             (
                 numbers.percent(row["said"]), numbers.percent(row["came"]),

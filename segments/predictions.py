@@ -14,7 +14,7 @@ from django.utils import timezone
 from behaviour.models import Event, Shop, Upload
 from mailai.errors import StateError
 from segments import order_reads, prediction_store, track_record
-from segments.core import categories, forecast
+from segments.core import categories, forecast, year_ahead
 from segments.core.forecast import Forecast, Lesson
 from segments.core.order_book import OrderBook, known_at
 from segments.models import PredictionRun
@@ -116,9 +116,13 @@ def _work(run: PredictionRun, started: float, seed: int) -> None:
             prediction_store.write(rows)
             names = rows.columns
             beat()
+        year = year_ahead.tried(book, at, seed=seed)
+        beat()
         expected = forecast.totals(made, lesson)
         metrics = _metrics(lesson, told, made) | {
-            "expected": _plain({name: list(row) for name, row in expected.items()})
+            "expected": _plain({name: list(row) for name, row in expected.items()}),
+            "year": _plain(year | ({"at": order_reads.moment_of(year["at"]).isoformat()} if year else {})),
+            "years": round((at - book.span[0]) / year_ahead.YEAR, 2) if len(book.day) else 0.0,
         }
         past = track_record.outcomes(book, at)
         with transaction.atomic():

@@ -48,5 +48,6 @@ def _figure(book: OrderBook, target: str, as_of: datetime, until: datetime) -> f
         "spend": lambda: money,
         "order": lambda: orders > 0,
         "churn": lambda: orders == 0,
+        "gone": lambda: orders == 0,
     }
     return float(figures[target.split("_", maxsplit=1)[0]]().sum())

@@ -101,6 +101,14 @@ def price(amount: Number | None, currency: str) -> str:
     return _with_symbol(float(amount), currency, f"{abs(float(amount)):,.{decimals}f}")
 
 
+def round_money(amount: Number | None, currency: str) -> str:
+    """Return a predicted amount, in whole units as nobody knows the cents: $46.8k, $812, $25."""
+    if amount is None:
+        return NOTHING
+    size = abs(float(amount))
+    return _with_symbol(float(amount), currency, _short(size) if size >= BIG else f"{size:,.0f}")
+
+
 def day(moment: date | datetime | None) -> str:
     """Return a day as Tue 17 Nov, with the year when it is not this one."""
     if moment is None:

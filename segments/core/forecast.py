@@ -14,8 +14,8 @@ from segments.core.order_book import Known, OrderBook, known_at
 from segments.core.outlook import BOTH, CHANCE, CHURN, FLOOR, ORDERS, SOON, SPEND, TARGETS
 
 HORIZONS = (30.0, 90.0, 365.0)
-# She leaves when she orders nothing for so long.
-QUIET = 90.0
+# She leaves when she orders nothing for so long; she is gone when it is a year.
+QUIET, GONE = 90.0, 365.0
 # Beyond it no order is expected.
 FURTHEST_DAYS = 730.0
 BLOCK = 50_000
@@ -27,9 +27,8 @@ REASON_VALUES = {
 }  # fmt: skip
 FLOAT_COLUMNS = (
     *(f"orders_{h:.0f}d{end}" for h in HORIZONS for end in ("", "_low", "_high")),
-    *(f"spend_{h:.0f}d" for h in HORIZONS),
-    "spend_365d_low", "spend_365d_high",
-    *(f"{name}_chance{end}" for name in ("order", "churn") for end in ("", "_low", "_high")),
+    *(f"spend_{h:.0f}d{end}" for h in HORIZONS for end in ("", "_low", "_high")),
+    *(f"{name}{end}" for name in ("order_chance", "churn_chance", "gone_chance") for end in ("", "_low", "_high")),
 )  # fmt: skip
 DAY_COLUMNS = ("next_order_on", "next_order_from", "next_order_until")
 PERCENTILES = {"value_percentile": "spend_365d", "order_percentile": "order_chance", "churn_percentile": "churn_chance"}
@@ -148,7 +147,7 @@ def totals(forecast: Forecast, lesson: Lesson) -> dict[str, tuple[float, float, 
     for days in HORIZONS:
         for what in ("orders", "spend"):
             found[f"{what}_{days:.0f}d"] = (float(forecast.columns[f"{what}_{days:.0f}d"].sum(dtype=float)), days)
-    for name, days in (("order_chance", SOON), ("churn_chance", QUIET)):
+    for name, days in (("order_chance", SOON), ("churn_chance", QUIET), ("gone_chance", GONE)):
         found[name] = (float(forecast.columns[name].sum(dtype=float)), days)
     window = lesson.learnt.window
     return {
@@ -191,9 +190,9 @@ def _floor_table(learnt: outlook.Learnt, same: floor.Counted) -> dict[str, np.nd
     table = {"alive": buying.alive(model, *row)}
     for days in {*HORIZONS, learnt.window}:
         table[f"orders_{days:.0f}"] = learnt.floor.per_day * buying.expected(model, *row, days)
-    for days in {SOON, QUIET, learnt.soon, learnt.window}:
+    for days in {SOON, QUIET, GONE, learnt.soon, learnt.window}:
         table[f"chance_{days:.0f}"] = buying.chance(model, *row, days)
-    for days in (SOON, QUIET):
+    for days in (SOON, QUIET, GONE):
         table[f"low_{days:.0f}"], table[f"high_{days:.0f}"] = buying.chance_range(model, *row, days)
     parts = drivers.floor_parts(model, same, SOON)
     return table | {f"part_{name}": parts[:, place] for place, name in enumerate(("recency", "orders", "tenure"))}
@@ -213,8 +212,9 @@ def _columns(
     # Trees know one window; the floor tells, for each shopper, how much more or less other days bring.
     order = np.clip(word[CHANCE] * _ratio(says["chance_30"], base[CHANCE]), 0, 1)
     within = np.clip((1 - word[CHURN]) * _ratio(says["chance_90"], 1 - base[CHURN]), order, 1)
+    year = np.clip((1 - word[CHURN]) * _ratio(says["chance_365"], 1 - base[CHURN]), within, 1)
     found: dict[str, np.ndarray] = {}
-    least = {30.0: order, 90.0: within, 365.0: within}
+    least = {30.0: order, 90.0: within, 365.0: year}
     before = np.zeros(len(order))
     for days in HORIZONS:
         name = f"{days:.0f}d"
@@ -225,10 +225,10 @@ def _columns(
         found[f"orders_{name}_low"], found[f"orders_{name}_high"] = ranges.orders_range(
             before, width.scatter, width.levels[ORDERS]
         )
-    found["spend_365d_low"], found["spend_365d_high"] = ranges.spend_range(
-        found["spend_365d"], found["orders_365d"], width, width.levels[SPEND]
-    )
-    found |= _chances(lesson, says, order, within)
+        found[f"spend_{name}_low"], found[f"spend_{name}_high"] = ranges.spend_range(
+            found[f"spend_{name}"], before, width, width.levels[SPEND]
+        )
+    found |= _chances(lesson, says, order, within, year)
     return found | _days(learnt, known, says, within)
 
 
@@ -245,19 +245,21 @@ def _ratio(asked: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def _chances(
-    lesson: Lesson, says: dict[str, np.ndarray], order: np.ndarray, within: np.ndarray
+    lesson: Lesson, says: dict[str, np.ndarray], order: np.ndarray, within: np.ndarray, year: np.ndarray
 ) -> dict[str, np.ndarray]:
-    low, high = ranges.chance_range(
-        order, says["chance_30"], (says["low_30"], says["high_30"]), lesson.calibration[CHANCE]
-    )
-    churn = 1 - within
-    churn_low, churn_high = ranges.chance_range(
-        churn, 1 - says["chance_90"], (1 - says["high_90"], 1 - says["low_90"]), lesson.calibration[CHURN]
-    )
-    return {
-        "order_chance": order, "order_chance_low": low, "order_chance_high": high,
-        "churn_chance": churn, "churn_chance_low": churn_low, "churn_chance_high": churn_high,
-    }  # fmt: skip
+    found: dict[str, np.ndarray] = {}
+    for name, chance, days, table in (
+        ("order_chance", order, SOON, CHANCE), ("churn_chance", 1 - within, QUIET, CHURN),
+        ("gone_chance", 1 - year, GONE, CHURN),
+    ):  # fmt: skip
+        base, low, high = (says[f"{end}_{days:.0f}"] for end in ("chance", "low", "high"))
+        if name != "order_chance":
+            base, low, high = 1 - base, 1 - high, 1 - low
+        found[name] = chance
+        found[f"{name}_low"], found[f"{name}_high"] = ranges.chance_range(
+            chance, base, (low, high), lesson.calibration[table]
+        )
+    return found
 
 
 def _days(

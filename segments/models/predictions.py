@@ -67,7 +67,12 @@ class Prediction(models.Model):
     orders_365d_low = models.FloatField()
     orders_365d_high = models.FloatField()
     spend_30d = models.FloatField()
+    # Null until the first run after the update that brought these columns.
+    spend_30d_low = models.FloatField(null=True)
+    spend_30d_high = models.FloatField(null=True)
     spend_90d = models.FloatField()
+    spend_90d_low = models.FloatField(null=True)
+    spend_90d_high = models.FloatField(null=True)
     spend_365d = models.FloatField()
     spend_365d_low = models.FloatField()
     spend_365d_high = models.FloatField()
@@ -78,6 +83,10 @@ class Prediction(models.Model):
     churn_chance = models.FloatField(db_index=True)
     churn_chance_low = models.FloatField()
     churn_chance_high = models.FloatField()
+    # 0..1: she does not order within 365 days; null as above.
+    gone_chance = models.FloatField(null=True)
+    gone_chance_low = models.FloatField(null=True)
+    gone_chance_high = models.FloatField(null=True)
     # Null where no order is expected within two years.
     next_order_on = models.DateField(null=True, blank=True)
     next_order_from = models.DateField(null=True, blank=True)

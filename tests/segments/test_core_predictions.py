@@ -1,11 +1,25 @@
 """The models against published figures, and what must hold whatever the numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segments.core import backtest, buying, categories, challenger, drivers, features, floor, forecast, outlook, ranges
+from segments.core import (
+    backtest,
+    buying,
+    categories,
+    challenger,
+    drivers,
+    features,
+    floor,
+    forecast,
+    outlook,
+    ranges,
+    year_ahead,
+)
 from segments.core import spending as worth
 from segments.core.order_book import OrderBook, happened, known_at, make_book
 
@@ -254,6 +268,23 @@ def test_stated_ranges_hold_in_a_shop_that_buys_as_before() -> None:
     assert 0.75 <= lesson.metrics["coverage"]["spend"] <= 0.95
     for row in lesson.metrics["calibration"]:
         assert abs(row["said"] - row["came"]) < 0.08
+
+
+def test_a_year_is_tried_where_two_years_are_known_and_never_looks_ahead() -> None:
+    book = made(1500, days=800)
+    year = year_ahead.tried(book, 1000.0)
+    assert 0.7 <= year["orders_covered"] <= 1
+    assert 0.7 <= year["spend_covered"] <= 1
+    assert abs(np.log(year["orders_predicted"] / year["orders_happened"])) < 0.3
+    assert abs(year["gone_said"] - year["gone_came"]) < 0.1
+    # What came in the year changes what happened, not what was told.
+    late = book.day >= 1000.0 - 365
+    richer = replace(book, money=np.where(late, book.money * 10, book.money))
+    again = year_ahead.tried(richer, 1000.0)
+    assert again["spend_predicted"] == year["spend_predicted"]
+    assert again["spend_happened"] > 5 * year["spend_happened"]
+    assert year_ahead.tried(made(100, days=700), 1000.0) == {}
+    assert year_ahead.tried(make_book(*np.empty((3, 0)), np.empty(0, bool)), 1000.0) == {}
 
 
 # ---------- categories

@@ -36,10 +36,23 @@ def test_the_card_says_what_serves_and_how_far_off_it_is(crowd: Any, client_for:
         assert words in text
     card = prediction_pages.card(run)
     assert len(card["stats"]) == 4
-    assert {chart.id for chart in card["charts"]} == {"calibration", "held-back", "drivers"}
+    assert {chart.id for chart in card["charts"]} == {"calibration", "calibration-churn", "held-back", "drivers"}
     for chart in card["charts"]:
         assert chart.rows
         assert all(len(row) == len(chart.columns) for row in chart.rows)
+
+
+def test_the_card_says_whether_a_year_could_be_tried(crowd: Any, client_for: Any, manager: Any) -> None:  # noqa: F811
+    crowd(60)
+    predictions.predict(NOW)
+    assert "The next 365 days can&#x27;t be tried yet" in page(client_for(manager))
+    crowd(150, days=800, seed=1)
+    run = predictions.predict(NOW)
+    text = page(client_for(manager))
+    assert "can&#x27;t be tried yet" not in text
+    year = run.metrics["year"]
+    assert f"{round(year['orders_happened']):,} and " in text
+    assert "The day of the next order is not tried by itself" in text
 
 
 def test_a_thin_shop_reads_why_nothing_was_tried(crowd: Any, client_for: Any, manager: Any) -> None:  # noqa: F811
@@ -59,7 +72,7 @@ def test_a_failure_and_a_running_one_are_told(crowd: Any, client_for: Any, manag
     assert "New predictions are being made" in page(client_for(manager))
 
 
-@pytest.mark.parametrize("target", ["orders_30d", "spend_365d", "order_chance", "churn_chance"])
+@pytest.mark.parametrize("target", ["orders_30d", "spend_365d", "order_chance", "churn_chance", "gone_chance"])
 def test_the_track_record_says_whether_it_held(db: None, target: str) -> None:
     run = PredictionRun.objects.create(as_of=NOW, state="done")
     rows = [PredictionTrack(

@@ -60,12 +60,16 @@ def everything() -> list[dict[str, Any]]:
 
 def holds(row: Prediction) -> Iterator[bool]:
     """Say what must be true of every prediction."""
-    for name in ("orders_30d", "orders_90d", "orders_365d", "spend_365d", "order_chance", "churn_chance"):
+    spans = ("30d", "90d", "365d")
+    counted = [f"{what}_{span}" for what in ("orders", "spend") for span in spans]
+    for name in (*counted, "order_chance", "churn_chance", "gone_chance"):
         low, value, high = (getattr(row, name + end) for end in ("_low", "", "_high"))
         yield 0 <= low <= value + 1e-4
         yield value <= high + 1e-4
     yield row.order_chance_high <= 1
-    yield row.churn_chance_high <= 1
+    yield max(row.churn_chance_high, row.gone_chance_high) <= 1
+    yield row.gone_chance <= row.churn_chance + 1e-4
+    yield 1 - row.gone_chance <= row.orders_365d + 2e-4
     yield row.order_chance <= row.orders_30d + 1e-4 <= row.orders_90d + 2e-4 <= row.orders_365d + 3e-4
     yield row.order_chance <= 1 - row.churn_chance + 1e-4
     yield min(row.value_percentile, row.order_percentile, row.churn_percentile) >= 0
@@ -199,7 +203,7 @@ def test_refunds_lower_the_spending(crowd: Any, make_event: Any) -> None:
 def test_what_was_said_stands_beside_what_happened(crowd: Any, make_event: Any) -> None:
     buyers = crowd(30)
     predictions.predict(NOW)
-    assert PredictionTrack.objects.count() == 8
+    assert PredictionTrack.objects.count() == 9
     for pk in buyers[:3]:
         make_event(Shopper.objects.get(pk=pk), at=NOW + timedelta(days=5), order_ref=f"n{pk}", amount=10)
     newcomer = Shopper.objects.create(external_id="new", pseudonym="S-NEW")
