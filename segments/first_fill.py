@@ -6,31 +6,21 @@ Nobody misses them: there is no profile yet that somebody could ask for.
 
 from django.db import connection
 
+from behaviour import late_indexes
 from segments.models import Profile
 
 # Below, there is little to win. Beyond, SQLite lets nobody write for more than half a second while one is built.
 FEWEST, MOST_OF_SQLITE = 20_000, 500_000
 INDEXES = Profile._meta.indexes
-STANDING = {
-    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = %s",
-    "postgresql": "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND tablename = %s",
-}
 
 
 def begin(n_shoppers: int) -> None:
     """Drop the indexes of the empty table, if many profiles are about to come."""
     if n_shoppers < FEWEST or (connection.vendor == "sqlite" and n_shoppers > MOST_OF_SQLITE):
         return
-    with connection.cursor() as cursor:
-        for index in INDEXES:
-            cursor.execute(f"DROP INDEX IF EXISTS {connection.ops.quote_name(index.name)}")
+    late_indexes.drop(Profile, INDEXES)
 
 
 def end() -> None:
     """Build those that don't stand, also after a process that was killed; a small query where all do."""
-    with connection.cursor() as cursor:
-        cursor.execute(STANDING[connection.vendor], [Profile._meta.db_table])
-        standing = {name for (name,) in cursor.fetchall()}
-        for index in INDEXES:
-            if index.name not in standing:
-                cursor.execute(str(index.create_sql(Profile, connection.schema_editor())))
+    late_indexes.build(Profile, INDEXES)
