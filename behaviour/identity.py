@@ -13,21 +13,14 @@ from mailai.errors import InputError
 BATCH = 1000
 
 
-def save_identity(shopper: Shopper, **fields: str) -> Identity:
-    """Store who a shopper is, replacing what was known.
-
-    Raises
-    ------
-    InputError : the address belongs to another shopper.
-    """
-    save_identities([{"shopper_id": shopper.pk, **fields}])
-    return Identity.objects.get(shopper=shopper)
-
-
 def save_identities(rows: list[dict[str, Any]]) -> None:
     """Store many identities: dicts with ``shopper_id`` and any of Identity.ENCRYPTED, in short transactions.
 
     Costs about 40 microseconds of encryption a row; a million rows are under a minute of CPU plus the insert.
+
+    Raises
+    ------
+    InputError : an address belongs to another shopper.
     """
     for start in range(0, len(rows), BATCH):
         _save_batch(rows[start : start + BATCH])

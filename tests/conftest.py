@@ -87,7 +87,7 @@ def make_shopper(db: None) -> Any:
         fields.setdefault("external_id", uuid4().hex)
         shopper = Shopper.objects.create(marketing=marketing or ("given" if email else "unknown"), **fields)
         if email:
-            identity.save_identity(shopper, email=email, first_name=first_name)
+            identity.save_identities([{"shopper_id": shopper.pk, "email": email, "first_name": first_name}])
         return shopper
 
     return make

@@ -25,7 +25,7 @@ def test_the_address_is_found_exactly_and_not_stored_in_the_clear(make_shopper):
 
 def test_saving_again_keeps_fields_that_were_not_given(make_shopper):
     shopper = make_shopper("a@x.example", first_name="Ada")
-    identity.save_identity(shopper, last_name="Byron")
+    identity.save_identities([{"shopper_id": shopper.pk, "last_name": "Byron"}])
     row = Identity.objects.get()
     assert (row.email, row.first_name, row.last_name) == ("a@x.example", "Ada", "Byron")
 
@@ -33,7 +33,7 @@ def test_saving_again_keeps_fields_that_were_not_given(make_shopper):
 def test_an_address_of_another_shopper_is_refused(make_shopper):
     make_shopper("a@x.example")
     with pytest.raises(InputError):
-        identity.save_identity(make_shopper(), email="A@x.example")
+        identity.save_identities([{"shopper_id": make_shopper().pk, "email": "A@x.example"}])
 
 
 def test_a_value_moved_to_another_row_does_not_open(make_shopper):

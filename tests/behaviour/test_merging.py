@@ -225,7 +225,7 @@ def test_any_order_of_joins_and_undos_keeps_every_event_once_and_comes_back(make
     for model in (Merge, Event, Identity, Shopper):
         getattr(model, "everything", model._base_manager).all().delete()
     rows = {name: Shopper.objects.create(external_id=name) for name in NAMES}
-    identity.save_identity(rows["mail-x"], email="x@mail.example")
+    identity.save_identities([{"shopper_id": rows["mail-x"].pk, "email": "x@mail.example"}])
     owner: dict[int, str] = {make_event(rows[name], "view").pk: name for name in NAMES}
     for step, what in steps:
         if step == "event":
