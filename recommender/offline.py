@@ -14,7 +14,6 @@ from recommender.core.splitting import Log, Split, split_by_time, split_last
 from recommender.training import peak_mb
 
 NEEDED = ("user_id", "item_id", "event")
-INTERVALS = ("ndcg",)
 MEANS = ("precision", "recall", "f1", "map", "hit_rate")
 SECONDS_A_DAY = 86_400.0
 

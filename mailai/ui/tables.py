@@ -47,15 +47,6 @@ def paginate(request: HttpRequest, queryset: Any, per_page: int = PER_PAGE) -> P
     )
 
 
-def sort_field(request: HttpRequest, allowed: dict[str, str], default: str) -> str:
-    """Return the order_by() field that ?sort= asks for; ``-name`` turns it round, unknown names are ignored."""
-    asked = request.GET.get("sort", "")
-    field = allowed.get(asked.removeprefix("-"))
-    if field is None:
-        return default
-    return f"-{field}" if asked.startswith("-") else field
-
-
 def _url(request: HttpRequest, number: int) -> str:
     query = request.GET.copy()
     query["page"] = str(number)

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from mailai.ui import shell, views
 from mailai.ui.charts import Series, bars, dots, lines
-from mailai.ui.tables import paginate, sort_field
+from mailai.ui.tables import paginate
 
 
 def test_only_existing_pages_stand_in_the_navigation(marketer: Any) -> None:
@@ -88,12 +88,6 @@ def test_pages_keep_the_filters_in_the_address(rf: RequestFactory) -> None:
 @pytest.mark.parametrize(("asked", "number"), [("x", 1), ("999", 3), ("-1", 3), ("", 1)])
 def test_a_nonsense_page_number_breaks_nothing(rf: RequestFactory, asked: str, number: int) -> None:
     assert paginate(rf.get("/", {"page": asked}), list(range(60))).number == number
-
-
-def test_only_known_columns_sort(rf: RequestFactory) -> None:
-    allowed = {"spent": "profile__monetary"}
-    assert sort_field(rf.get("/?sort=-spent"), allowed, "pk") == "-profile__monetary"
-    assert sort_field(rf.get("/?sort=password"), allowed, "pk") == "pk"
 
 
 def test_figures_carry_colour_names_and_no_template() -> None:
