@@ -11,8 +11,7 @@ from mailai.accounts.models import AuditEntry
 from mailai.errors import StateError
 from recommender import services as recommender
 from recommender.models import TrainingRun
-from segments import clustering, predictions, stage_history
-from segments import services as segments
+from segments import clustering, predictions, profiles, services, stage_history
 
 Say = Callable[[str], None]
 
@@ -33,9 +32,9 @@ def set_up_demo_shop(*, by: Any = None, say: Say = lambda text: None) -> dict[st
     """Do every step that is not done yet; a second call completes what a kill left open."""
     loaded = demo.load_demo_shop(by=by, say=say)
     senders.ensure_demo_inbox()
-    segments.make_starter_segments(demo=True)
+    services.make_starter_segments(demo=True)
     say("Shopper profiles")
-    segments.refresh_profiles(everybody=True)
+    profiles.refresh_profiles(everybody=True)
     if clustering.is_due():
         say("Groups of similar shoppers")
         # A worker that is at it already does it as well.

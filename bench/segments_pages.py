@@ -16,7 +16,7 @@ from django.urls import reverse
 from behaviour.models import Event, Product
 from bench.segments_ways import questions
 from mailai.accounts.models import User
-from segments import services
+from segments import history, services
 from segments.models import Profile, Segment
 
 
@@ -29,12 +29,12 @@ def pages(options: dict[str, int]) -> dict[str, Any]:
     client = Client()
     client.force_login(admin)
     services.make_starter_segments(by=admin)
-    services.record_sizes()
+    history.record_sizes()
     # Four segments: what is there to show grows from here on.
     lists = {"segments, the list": reverse("segments:list"), "a shopper who ordered most": _shopper("-n_orders")}
     few = {name: _queries(client, address) for name, address in lists.items()}
     asked = _asked(admin)
-    services.record_sizes()
+    history.record_sizes()
     shoppers = reverse("analytics:shoppers")
     kinds = {
         "segments, the list": [lists["segments, the list"]],

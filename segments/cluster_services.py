@@ -1,13 +1,12 @@
 """What people do with groups of similar shoppers: give a name, make a segment."""
 
-import itertools
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from mailai.accounts import audit
 from mailai.errors import InputError
-from segments import cluster_pages, cluster_words, clustering, services
+from segments import cluster_pages, cluster_words, clustering, naming, services
 from segments.models import Cluster, Segment
 from segments.rules.limits import UNSTORABLE
 
@@ -21,7 +20,7 @@ def rename(number: int, name: str, *, by: Any) -> Cluster:
     ------
     InputError : there is no such group any more, or the name is too long.
     """
-    cluster, name = _group(number), " ".join(name.split())
+    cluster, name = _group(number), naming.tidy(name)
     if len(name) > NAME_LENGTH or UNSTORABLE.search(name):
         raise InputError(_("Give the group a name of at most %(n)s letters.") % {"n": NAME_LENGTH})
     if cluster.name != name:
@@ -35,13 +34,8 @@ def make_segment(number: int, *, by: Any) -> Segment:
     """Make the segment of a group, or return the one that is there."""
     rule = cluster_pages.rule(number)
     cluster = _group(number)
-    found = Segment.objects.filter(rule=rule).first()
-    if found:
-        return found
-    base = cluster_words.names(cluster.clustering.clusters.order_by("number"))[number]
-    names = itertools.chain([base], (f"{base} {again}" for again in itertools.count(2)))
-    name = next(one for one in names if not Segment.objects.filter(name=one).exists())
-    return services.save_segment(Segment(), name=name, rule=rule, by=by)
+    name = cluster_words.names(cluster.clustering.clusters.order_by("number"))[number]
+    return services.segment_of(rule, name=name, by=by)
 
 
 def _group(number: int) -> Cluster:

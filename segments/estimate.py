@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Count, Q, Value
 from django.utils import timezone
@@ -17,6 +16,7 @@ from segments import rules
 from segments.core.intervals import hits_range
 from segments.models import Sample
 from segments.sampling import on_sample
+from segments.statements import select
 
 # Below so many found in the sample the interval is wider than a tenth: the exact count is quick then, wait for it.
 ENOUGH_HITS = 400
@@ -71,15 +71,15 @@ def _from_sample(hits: int, sample: Sample, seconds: float) -> Estimate:
 
 
 def _hits(found: list[Q], *, sampled: bool) -> dict[int, int]:
-    statements, parameters = [], []
+    statements: list[str] = []
+    parameters: list[Any] = []
     for number, fits in enumerate(found):
         counted = Shopper.objects.filter(fits).order_by().annotate(which=Value(number)).values("which")
-        try:
-            sql, values = counted.annotate(n=Count("pk")).query.get_compiler(connection=connection).as_sql()
-        except EmptyResultSet:
+        asked = select(counted.annotate(n=Count("pk")))
+        if asked is None:
             continue
-        statements.append(on_sample(sql) if sampled else sql)
-        parameters += values
+        statements.append(on_sample(asked[0]) if sampled else asked[0])
+        parameters += asked[1]
     if not statements:
         return {}
     with connection.cursor() as cursor:

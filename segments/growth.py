@@ -153,7 +153,7 @@ def alert_sentence(alert: SegmentAlert) -> str:
     change = alert.size - alert.size_before
     words = {
         "name": alert.segment.name, "n": numbers.count(abs(change)), "size": numbers.count(alert.size),
-        "day": numbers.day(alert.on), "low": _signed(known.low), "high": _signed(known.high),
+        "day": numbers.day(alert.on), "low": numbers.change(known.low), "high": numbers.change(known.high),
     }  # fmt: skip
     if change > 0:
         return _(
@@ -168,8 +168,3 @@ def alert_chip(alert: SegmentAlert) -> str:
     """Say in few words which way a segment went."""
     words = {"n": numbers.count(abs(alert.size - alert.size_before))}
     return (_("Grew by %(n)s at once") if alert.size > alert.size_before else _("Shrank by %(n)s at once")) % words
-
-
-def _signed(change: float) -> str:
-    whole = round(change)
-    return f"+{numbers.count(whole)}" if whole > 0 else numbers.count(whole)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Avg, Case, Q, QuerySet, SmallIntegerField, Value, When
 from django.utils import timezone
@@ -22,6 +21,7 @@ from mailai.ui import numbers
 from segments import rules
 from segments.models import Sample, Segment
 from segments.sampling import on_sample
+from segments.statements import select
 
 # Below so many shoppers of whom something is known, a share says nothing.
 FEWEST = 20
@@ -102,10 +102,10 @@ def _others(segment: Segment, context: rules.Context) -> dict[int, tuple[Segment
 
 
 def _rows(asked: QuerySet[Any, Any], *, sampled: bool) -> list[tuple[Any, ...]]:
-    try:
-        sql, values = asked.query.get_compiler(connection=connection).as_sql()
-    except EmptyResultSet:
+    statement = select(asked)
+    if statement is None:
         return []
+    sql, values = statement
     with connection.cursor() as cursor:
         cursor.execute(on_sample(sql) if sampled else sql, values)
         return cursor.fetchall()

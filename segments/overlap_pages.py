@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from behaviour.models import Shopper
 from mailai.errors import InputError
 from mailai.ui import numbers
-from segments import services
+from segments import naming, services
 from segments.core import overlap as arithmetic
 from segments.counting import State
 from segments.models import Segment, SegmentSize
@@ -22,7 +22,7 @@ from segments.overlaps import FEWEST, MOST, overlap
 
 USUAL, SHADES = 5, 5
 # Leaves room for a number where the name is taken.
-LONGEST = services.NAME_LENGTH - 5
+LONGEST = naming.NAME_LENGTH - naming.ROOM
 
 
 def choosable() -> list[Segment]:
@@ -101,13 +101,7 @@ def make_segment(segments: Sequence[Segment], inside: Sequence[UUID], *, by: Any
     if not places or len(places) != len(set(inside)):
         raise InputError(_("A segment that you chose is not there any more. Choose again."))
     rule = combination_rule(segments, places)
-    there = Segment.objects.filter(rule=rule).first()
-    if there:
-        return there
-    base = combination_name(segments, places)
-    names = itertools.chain([base], (f"{base} {number}" for number in itertools.count(2)))
-    name = next(one for one in names if not Segment.objects.filter(name=one).exists())
-    return services.save_segment(Segment(), name=name, rule=rule, by=by)
+    return services.segment_of(rule, name=combination_name(segments, places), by=by)
 
 
 def _plain(rule: Any) -> str:

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from django.core.cache import cache
-from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -21,6 +20,7 @@ from segments.core import members
 from segments.models import Sample, Segment, SegmentMembers
 from segments.rules.references import fingerprint
 from segments.sampling import on_sample
+from segments.statements import select
 
 FEWEST, MOST = 2, 6
 
@@ -71,15 +71,14 @@ def overlap(segments: Sequence[Segment], now: datetime | None = None) -> Overlap
 
 
 def _statement(conditions: Sequence[Any]) -> tuple[str, list[Any]]:
-    selects, parameters = [], []
+    selects: list[str] = []
+    parameters: list[Any] = []
     for place, fits in enumerate(conditions):
-        rows = Shopper.objects.filter(fits).order_by().values_list("pk")
-        try:
-            sql, values = rows.query.get_compiler(connection=connection).as_sql()
-        except EmptyResultSet:
+        asked = select(Shopper.objects.filter(fits).order_by().values_list("pk"))
+        if asked is None:
             continue
-        selects.append(f"SELECT s{place}.pk AS id, {1 << place} AS bit FROM ({sql}) s{place}")  # noqa: S608 made by the ORM
-        parameters += values
+        selects.append(f"SELECT s{place}.pk AS id, {1 << place} AS bit FROM ({asked[0]}) s{place}")  # noqa: S608 made by the ORM
+        parameters += asked[1]
     if not selects:
         return "", []
     each = f"SELECT id, SUM(bit) AS mask FROM ({' UNION ALL '.join(selects)}) e GROUP BY id"  # noqa: S608 as above

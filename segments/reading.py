@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Case, Max, Q, QuerySet, When
 from django.db.models.fields.json import KT
@@ -21,6 +20,7 @@ from django.db.models.fields.json import KT
 from behaviour.models import Event, Product, Shopper
 from segments import mails
 from segments.core import deeds
+from segments.statements import select
 
 # Rows of mails that are turned at once.
 BLOCK = 250_000
@@ -235,10 +235,10 @@ def shoppers(ids: Sequence[int] | None = None) -> pl.DataFrame:
 
 def ids(rows: QuerySet[Any]) -> np.ndarray:
     """Return the row ids that a queryset finds as an int64 array, ascending; a million take about half a second."""
-    try:
-        sql, params = rows.order_by().values_list("pk").query.get_compiler(connection=connection).as_sql()
-    except EmptyResultSet:
+    asked = select(rows.order_by().values_list("pk"))
+    if asked is None:
         return np.empty(0, dtype=np.int64)
+    sql, params = asked
     if postgres():
         return np.sort(table(sql, params, {"pk": pl.Int64})["pk"].to_numpy())
     with connection.cursor() as cursor:

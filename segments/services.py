@@ -1,6 +1,5 @@
 """Writes segments; their sizes are written in segments.history, profiles in segments.profiles."""
 
-import itertools
 from datetime import date
 from typing import Any
 
@@ -11,25 +10,11 @@ from django.utils.translation import gettext, ngettext
 
 from behaviour.models import Shop
 from mailai.accounts import audit
-from mailai.errors import InputError, StateError
+from mailai.errors import StateError
 from mailai.ui import numbers
-from segments import rules, usage
-from segments.history import record_sizes
+from segments import naming, rules, usage
 from segments.models import Segment, SegmentSize
-from segments.profiles import Refreshed, refresh_profiles
-from segments.rules.limits import UNSTORABLE
 from segments.starters import STARTERS
-
-__all__ = [
-    "Refreshed",
-    "delete_segment",
-    "duplicate_segment",
-    "make_starter_segments",
-    "record_sizes",
-    "refresh_profiles",
-    "save_segment",
-]
-NAME_LENGTH = 120
 
 
 def save_segment(segment: Segment, *, name: str, rule: Any, by: Any) -> Segment:
@@ -38,7 +23,12 @@ def save_segment(segment: Segment, *, name: str, rule: Any, by: Any) -> Segment:
     A rule can't be used either when it names a segment that leads back to this one.
     """
     checked, before = rules.check(rule, segment=segment), segment.rule
-    segment.name, segment.rule = _free_name(name, segment), checked
+    segment.name = naming.checked(
+        name, Segment.objects.exclude(pk=segment.pk),
+        missing=gettext("Give the segment a name of 1 to %(n)s letters."),
+        taken=gettext("There is a segment “%(name)s” already. Choose another name."),
+    )  # fmt: skip
+    segment.rule = checked
     segment.updated_at = timezone.now()
     action = "segment.change" if segment.pk else "segment.create"
     if not segment.pk:
@@ -52,11 +42,16 @@ def save_segment(segment: Segment, *, name: str, rule: Any, by: Any) -> Segment:
     return segment
 
 
+def segment_of(rule: dict[str, Any], *, name: str, by: Any) -> Segment:
+    """Return the segment that has this very rule, or make it, with a number behind its name where that is taken."""
+    there = Segment.objects.filter(rule=rule).first()
+    return there or save_segment(Segment(), name=naming.first_free(name, Segment.objects.all()), rule=rule, by=by)
+
+
 def duplicate_segment(segment: Segment, *, by: Any) -> Segment:
     """Make a copy under the first free name."""
-    base = gettext("%(name)s, copy") % {"name": segment.name[: NAME_LENGTH - 20]}
-    names = itertools.chain([base], (f"{base} {number}" for number in itertools.count(2)))
-    name = next(one for one in names if not Segment.objects.filter(name=one).exists())
+    base = gettext("%(name)s, copy") % {"name": segment.name[: naming.NAME_LENGTH - 20]}
+    name = naming.first_free(base, Segment.objects.all())
     return save_segment(Segment(description=segment.description), name=name, rule=segment.rule, by=by)
 
 
@@ -97,12 +92,3 @@ def make_starter_segments(demo: bool = False, *, only: str = "", by: Any = None)
 
 def _today() -> date:
     return timezone.now().astimezone(Shop.current().zone).date()
-
-
-def _free_name(name: str, segment: Segment) -> str:
-    name = " ".join(name.split())
-    if not name or len(name) > NAME_LENGTH or UNSTORABLE.search(name):
-        raise InputError(gettext("Give the segment a name of 1 to %(n)s letters.") % {"n": NAME_LENGTH})
-    if Segment.objects.filter(name=name).exclude(pk=segment.pk).exists():
-        raise InputError(gettext("There is a segment “%(name)s” already. Choose another name.") % {"name": name})
-    return name

@@ -195,10 +195,9 @@ def _cards(now: Chosen) -> list[dict[str, Any]]:
     cards = []
     for stage in BOUGHT:
         change = now.after.counts.get(stage, 0) - now.before.counts.get(stage, 0)
-        sign = "+" if change > 0 else ""
         cards.append({
             "label": stage_name(stage), "value": numbers.count(now.after.counts.get(stage, 0)),
-            "change": f"{sign}{numbers.count(change)}" if change else _("no change"),
+            "change": numbers.change(change) if change else _("no change"),
             "icon": "arrow-up-right" if change > 0 else "arrow-down-right" if change < 0 else "minus",
             "kind": _kind(stage, change),
             "range": day_label(now.after.on, now),

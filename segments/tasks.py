@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 
 from mailai.errors import StateError
-from segments import clustering, history, list_uploads, predictions, sampling, services, stage_history
+from segments import clustering, history, list_uploads, predictions, profiles, sampling, stage_history
 
 logger = logging.getLogger(__name__)
 
@@ -13,8 +13,8 @@ logger = logging.getLogger(__name__)
 @shared_task(acks_late=True)
 def refresh_profiles() -> None:
     """Read new events into profiles; two small queries when there are none. The first of a day reads everybody."""
-    services.refresh_profiles(wait=False)
-    services.record_sizes()
+    profiles.refresh_profiles(wait=False)
+    history.record_sizes()
     history.forget_removed()
     stage_history.forget_removed()
     sampling.keep_fresh()
@@ -23,8 +23,8 @@ def refresh_profiles() -> None:
 @shared_task(acks_late=True)
 def rebuild_profiles() -> None:
     """Read everybody anew, whatever seems to have changed."""
-    services.refresh_profiles(everybody=True, wait=False)
-    services.record_sizes()
+    profiles.refresh_profiles(everybody=True, wait=False)
+    history.record_sizes()
     predict.delay()
     cluster_shoppers.delay()
     record_stages.delay()

@@ -13,7 +13,7 @@ from behaviour.models import Event
 from campaigns.models import Campaign, InboxMail, LinkClick
 from campaigns.tracking import load_spool
 from recommender.models import TrainingRun
-from segments.services import refresh_profiles
+from segments.profiles import refresh_profiles
 from tests.browser import Visit, Watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]

@@ -17,8 +17,7 @@ from behaviour.models import Shopper
 from campaigns import content, delivery, planning, senders
 from campaigns.models import Campaign, Variant
 from recommender import services as recommender
-from segments import clustering, list_uploads, lists, predictions, stage_history
-from segments import services as segments
+from segments import clustering, list_uploads, lists, predictions, profiles, services, stage_history
 from segments.models import Segment, ShopperList
 from tests.browser import DESKTOP, PHONE, Visit
 
@@ -47,10 +46,10 @@ def full(person: Any, make_shopper: Any, make_product: Any, make_event: Any) -> 
             at = datetime.now(UTC) - timedelta(days=20 * k + n)
             product = products[(n + k) % N_PRODUCTS]
             make_event(shopper, at=at, product=product, order_ref=f"O{n}-{k}", amount=Decimal("9.50"))
-    segments.refresh_profiles(everybody=True)
+    profiles.refresh_profiles(everybody=True)
     predictions.predict()
     clustering.cluster_shoppers()
-    segments.make_starter_segments()
+    services.make_starter_segments()
     stage_history.record_stages()
     recommender.request_training()
     for run_id in recommender.waiting_runs():

@@ -72,6 +72,11 @@ def count(number: Number | None) -> str:
     return NOTHING if number is None else _signed(float(number), 0)
 
 
+def change(number: Number | None) -> str:
+    """Return by how many something grew or shrank, in full: +1,204, −38, 0."""
+    return NOTHING if number is None else _signed(float(number), 0, plus=True)
+
+
 def big(number: Number | None) -> str:
     """Return a number shortened from 10,000 on, for cards and charts: 46.8k, 1.2M."""
     if number is None:

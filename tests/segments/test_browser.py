@@ -10,7 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from campaigns.models import Campaign, Message
-from segments import estimate, sampling, services
+from segments import estimate, profiles, sampling
 from segments.models import Prediction, PredictionRun, Segment
 from tests.browser import DESKTOP, PHONE, Visit
 
@@ -51,7 +51,7 @@ def coats(shop: Any, make_shopper: Any, make_product: Any, make_event: Any, pred
         )  # fmt: skip
         predict(shopper, churn_chance=0.1 if lacks == "leaves" else 0.8)
         shoppers.append(shopper)
-    services.refresh_profiles(everybody=True)
+    profiles.refresh_profiles(everybody=True)
     return shoppers
 
 

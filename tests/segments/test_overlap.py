@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from behaviour.models import Shopper
-from segments import counting, overlaps, rules, sampling, services
+from segments import counting, history, overlaps, rules, sampling
 from segments.models import Segment, SegmentMembers
 
 PAGE, MAKE = reverse("segments:overlap"), reverse("segments:overlap_segment")
@@ -115,7 +115,7 @@ def test_the_largest_five_are_compared_first(client_for: Any, marketer: Any, sho
     made = [Segment.objects.create(name=f"S{n}", rule=lives(*COUNTRIES[: n % 4 + 1])) for n in range(7)]
     for country in COUNTRIES:
         make_shopper(country=country)
-    services.record_sizes()
+    history.record_sizes()
     client = client_for(marketer)
     page = client.get(PAGE)
     sizes = [size for _letter, _one, size in page.context["letters"]]
@@ -148,7 +148,7 @@ def test_where_counting_takes_too_long_the_last_answer_is_shown_with_its_age(
     page = client.get(PAGE, asked(*three))
     assert page.context["state"] == "failed"
     assert "took too long" in page.content.decode()
-    services.record_sizes()
+    history.record_sizes()
     sampled.clear()
     page = client.get(PAGE, asked(*three))
     assert page.context["state"] == "old"

@@ -18,13 +18,13 @@ from hypothesis.extra.django import TestCase
 from behaviour import merging
 from behaviour.models import Event, Merge, Product, Shop, Shopper, Upload
 from campaigns.models import Campaign, Message
-from segments import first_fill, profiles, services, tasks, writing
+from segments import first_fill, profiles, tasks, writing
 from segments.models import Profile, ProfileRefresh, Segment, SegmentSize, UsualPrice
 from tests.segments.conftest import NOW
 
 
 def refresh(everybody: bool = False, now: datetime = NOW) -> int:
-    return services.refresh_profiles(everybody, now=now).shoppers
+    return profiles.refresh_profiles(everybody, now=now).shoppers
 
 
 def everything() -> list[dict[str, Any]]:
@@ -152,10 +152,10 @@ def test_the_number_of_queries_does_not_grow_with_shoppers(
 def test_a_second_process_does_not_work_beside_the_first(make_shopper: Any) -> None:
     make_shopper()
     ProfileRefresh.objects.create(pk=1, claimed_at=datetime.now(NOW.tzinfo))
-    assert services.refresh_profiles(wait=False).shoppers == 0
+    assert profiles.refresh_profiles(wait=False).shoppers == 0
     # Killed long ago: another takes over.
     ProfileRefresh.objects.update(claimed_at=NOW - profiles.ABANDONED)
-    assert services.refresh_profiles(wait=False).shoppers == 1
+    assert profiles.refresh_profiles(wait=False).shoppers == 1
     assert ProfileRefresh.objects.get().claimed_at is None
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from behaviour import turns
 from behaviour.models import Event, Shopper
-from segments import rules, services, stage_history
+from segments import profiles, rules, stage_history
 from segments.models import Profile, Segment, ShopperList, StageHistory
 from segments.tasks import record_stages, refresh_profiles
 
@@ -31,7 +31,7 @@ def moved(shop: Any, make_shopper: Any, buy: Any) -> dict[str, Shopper]:
     for days in (160, 20):
         buy(people["back"], days)
     buy(people["fresh"], 25)
-    services.refresh_profiles(everybody=True, now=NOW)
+    profiles.refresh_profiles(everybody=True, now=NOW)
     stage_history.record_stages(NOW)
     return people
 
@@ -78,7 +78,7 @@ def test_today_is_what_profiles_say_whatever_was_bought(shop: Any, orders: list[
         )
         for n, (who, hours, keyed) in enumerate(orders)
     )  # fmt: skip
-    services.refresh_profiles(everybody=True, now=NOW)
+    profiles.refresh_profiles(everybody=True, now=NOW)
     stage_history.record_stages(NOW)
     days = stage_history.snapshots(stage_history.newest())
     found = stage_history.pair(days[0], days[-1])
@@ -191,6 +191,6 @@ def test_the_page_costs_the_same_for_more_shoppers(
     few = [n_queries(PAGE, {}), n_queries(PEOPLE, who("lead", "new"))]
     for _n in range(20):
         buy(make_shopper(), 25)
-    services.refresh_profiles(everybody=True, now=NOW)
+    profiles.refresh_profiles(everybody=True, now=NOW)
     stage_history.record_stages(NOW)
     assert [n_queries(PAGE, {}), n_queries(PEOPLE, who("lead", "new"))] == few

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from campaigns.models import Campaign
 from mailai.accounts.models import AuditEntry
-from segments import sampling, services
+from segments import history, profiles, sampling, services
 from segments.models import Segment, SegmentSize
 
 RULE = {"all": [{"field": "n_orders", "op": ">=", "value": 2}]}
@@ -98,7 +98,7 @@ def test_in_a_large_shop_the_list_shows_what_was_counted_last(
     assert (shown().count, shown().mailable, shown().about) == (8, None, True)
     assert "≈ 8" in client.get(url).content.decode()
     SegmentSize.objects.create(segment=segment, on=date(2026, 1, 5), size=2)
-    services.record_sizes(datetime(2026, 1, 6, 12, tzinfo=UTC))
+    history.record_sizes(datetime(2026, 1, 6, 12, tzinfo=UTC))
     make_shopper("new@shop.example")
     assert (shown().count, shown().mailable, shown().on, shown().about) == (8, 5, date(2026, 1, 6), False)
     assert "Tue 6 Jan" in client.get(url).content.decode()
@@ -107,11 +107,11 @@ def test_in_a_large_shop_the_list_shows_what_was_counted_last(
 def test_a_changed_rule_is_counted_again_on_the_same_day(marketer: Any, make_shopper: Any) -> None:
     make_shopper(country="France")
     segment = services.save_segment(Segment(), name="All", rule={"all": []}, by=marketer)
-    assert (services.record_sizes(), services.record_sizes()) == (1, 0)
+    assert (history.record_sizes(), history.record_sizes()) == (1, 0)
     services.save_segment(segment, name="Everybody", rule={"all": []}, by=marketer)
     assert segment.sizes.get().size == 1
     services.save_segment(segment, name="All", rule={"field": "country", "op": "=", "value": "Spain"}, by=marketer)
-    services.record_sizes()
+    history.record_sizes()
     assert segment.sizes.get().size == 0
 
 
@@ -122,7 +122,7 @@ def test_a_rule_that_can_not_be_read_any_more_does_not_break_the_pages(
     client = client_for(marketer)
     assert "can&#x27;t be used any more" in client.get(reverse("segments:list")).content.decode()
     assert "There is no field" in client.get(reverse("segments:detail", args=[broken.uuid])).content.decode()
-    assert services.record_sizes() == 0
+    assert history.record_sizes() == 0
 
 
 def test_saving_writes_the_rule_and_an_audit_entry(client_for: Any, marketer: Any, shop: Any) -> None:
@@ -184,7 +184,7 @@ def test_the_count_says_how_many_and_who_can_be_mailed(
         buy(shopper, 2)
         buy(shopper, 9)
     make_shopper()
-    services.refresh_profiles(now=now)
+    profiles.refresh_profiles(now=now)
     page = client_for(marketer).post(reverse("segments:count"), form()).content.decode()
     assert re.search(r'mx-big num">2<', page)
     assert "66.7% of 3 shoppers" in page

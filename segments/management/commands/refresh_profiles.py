@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from mailai.commands import JsonCommand
-from segments import services
+from segments import profiles
 
 
 class Command(JsonCommand):
@@ -15,5 +15,5 @@ class Command(JsonCommand):
         parser.add_argument("--all", action="store_true", dest="everybody", help="read everybody anew")
 
     def run(self, *, everybody: bool, **options: Any) -> dict[str, Any]:
-        done = services.refresh_profiles(everybody=everybody)
+        done = profiles.refresh_profiles(everybody=everybody)
         return {"shoppers": done.shoppers, "seconds": done.seconds}
