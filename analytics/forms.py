@@ -5,8 +5,8 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics.people import SORTS, Filters
 from behaviour.models import Product
-from segments.list_members import NAME_LENGTH
 from segments.models import Profile, Segment, ShopperList
+from segments.name_rules import NAME_LENGTH
 
 MIN_REASON = 5
 

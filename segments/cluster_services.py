@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from mailai.accounts import audit
 from mailai.errors import InputError
-from segments import cluster_pages, cluster_words, clustering, naming, services
+from segments import cluster_pages, cluster_words, clustering, name_rules, services
 from segments.models import Cluster, Segment
 from segments.rules.limits import UNSTORABLE
 
@@ -20,7 +20,7 @@ def rename(number: int, name: str, *, by: Any) -> Cluster:
     ------
     InputError : there is no such group any more, or the name is too long.
     """
-    cluster, name = _group(number), naming.tidy(name)
+    cluster, name = _group(number), name_rules.tidy(name)
     if len(name) > NAME_LENGTH or UNSTORABLE.search(name):
         raise InputError(_("Give the group a name of at most %(n)s letters.") % {"n": NAME_LENGTH})
     if cluster.name != name:

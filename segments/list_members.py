@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 from behaviour import turns
 from behaviour.models import Shopper
 from mailai.accounts import audit
-from mailai.errors import InputError, StateError
+from mailai.errors import StateError
+from segments import lists
 from segments.models import ShopperList, ShopperListMember
 
-NAME_LENGTH = 120
 # So many lists of one shopper are shown.
 MOST = 50
 
@@ -50,12 +50,8 @@ def add_member(shopper: Shopper, to: ShopperList, *, by: Any) -> bool:
 
 def add_to_new_list(shopper: Shopper, name: str, *, by: Any) -> ShopperList:
     """Make a list with this shopper on it; InputError when the name is missing or taken."""
-    name = " ".join(name.split())
-    if not name or len(name) > NAME_LENGTH:
-        raise InputError(_("Choose a list, or give a new one a name of 1 to %(n)s letters.") % {"n": NAME_LENGTH})
+    name = lists.checked(name, missing=_("Choose a list, or give a new one a name of 1 to %(n)s letters."))
     with transaction.atomic():
-        if ShopperList.objects.filter(name=name).exists():
-            raise InputError(_("There is a list “%(name)s” already. Choose another name.") % {"name": name})
         made = ShopperList.objects.create(name=name, source=ShopperList.Source.UPLOADED, created_by=by)
         audit.record("list.make", made, by=by)
         add_member(shopper, made, by=by)

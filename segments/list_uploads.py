@@ -11,27 +11,26 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from behaviour import naming, turns
 from behaviour.core.parsing import Block, TableError
-from behaviour.models import Shopper
 from behaviour.upload_words import problem_text
 from mailai.accounts import audit
 from mailai.claims import claim_one
 from mailai.errors import InputError, StateError
 from segments import list_files, lists
-from segments.models import ShopperList, ShopperListMember
+from segments.models import ShopperList
 
 logger = logging.getLogger(__name__)
 State = ShopperList.State
 # Smaller files are read while the browser waits, larger ones by a worker.
 READ_AT_ONCE = 500_000
-# Ids that one statement inserts; those that wait to be made different ones; rows without a shopper that are shown.
-INSERT, HELD, SHOWN = 5_000, 500_000, 10
+# Ids that wait to be made different ones; rows without a shopper that are shown.
+HELD, SHOWN = 500_000, 10
 # A reading that has said nothing for so long is dead; a file that nobody chose a column for is kept so long.
 DEAD_AFTER, KEPT_FOR = timedelta(seconds=60), timedelta(days=7)
 MOST_TRIES = 3
@@ -80,13 +79,13 @@ def receive(file: BinaryIO, *, name: str, filename: str, column: str = "", by: A
     ------
     InputError : it is no table, has no such column, or the name is taken.
     """
-    lists.check_name(name)
+    lists.checked(name)
     kept = list_files.keep(file)
     try:
         place = list_files.place_of(kept.header, column) if column else kept.column
         with transaction.atomic():
             made = ShopperList.objects.create(
-                name=lists.free_name(name), source=ShopperList.Source.UPLOADED, origin=filename[-255:],
+                name=lists.free(name), source=ShopperList.Source.UPLOADED, origin=filename[-255:],
                 state=State.ASKS if place is None else State.READING, file=kept.stored(),
                 column="" if place is None else kept.header[place], created_by=by,
             )  # fmt: skip
@@ -180,11 +179,11 @@ def _write(waiting: ShopperList, named: Named) -> None:
     No rule asks a list that is not ready. A reading that begins again finds the same members and passes them over.
     """
     ids = named.ids
-    for start in range(0, len(ids), INSERT):
+    for start in range(0, len(ids), lists.BATCH):
         with transaction.atomic():
             # Nobody is removed or merged until these are written.
             turns.hold()
-            _insert(waiting, ids[start : start + INSERT].tolist())
+            lists.put_on(waiting, ids[start : start + lists.BATCH])
             if not ShopperList.objects.filter(pk=waiting.pk, state=State.READING).update(heartbeat_at=now()):
                 return
     with transaction.atomic():
@@ -198,17 +197,6 @@ def _write(waiting: ShopperList, named: Named) -> None:
             return
         audit.record("list.read", waiting, by=waiting.created_by, shoppers=n_members)
     list_files.drop(kept)
-
-
-def _insert(waiting: ShopperList, ids: list[int]) -> None:
-    """Write some members; who was merged meanwhile is who she is now, who was removed is none."""
-    members, people = (connection.ops.quote_name(model._meta.db_table) for model in (ShopperListMember, Shopper))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {members} (list_id, shopper_id) SELECT %s, COALESCE(merged_into_id, id) "  # noqa: S608 our own names
-            f"FROM {people} WHERE id IN ({', '.join(['%s'] * len(ids))}) ON CONFLICT DO NOTHING",
-            [waiting.pk, *ids],
-        )
 
 
 def _fail(waiting: ShopperList, sentence: str) -> None:

@@ -17,7 +17,7 @@ from mailai.accounts.roles import MARKETER, UserRequest, has_role, require_login
 from mailai.errors import InputError, MailAIError
 from mailai.ui import numbers
 from mailai.ui.tables import paginate
-from segments import exporting, list_pages, list_queries, list_uploads, lists, rules, tasks
+from segments import exporting, list_pages, list_queries, list_uploads, lists, name_rules, rules, tasks
 from segments.models import Segment, ShopperList
 
 State = ShopperList.State
@@ -56,7 +56,7 @@ def _received(request: UserRequest, *, name: str, text: str) -> ShopperList:
     if file and text.strip():
         raise InputError(_("Choose a file or paste text, not both."))
     if file:
-        name = name.strip() or Path(file.name).name.split(".")[0][: lists.NAME_LENGTH]
+        name = name.strip() or Path(file.name).name.split(".")[0][: name_rules.NAME_LENGTH]
         return list_uploads.receive(file, name=name, filename=file.name, by=request.user)
     if not text.strip():
         raise InputError(_("Choose a file first, or paste who is on the list, one a line."))

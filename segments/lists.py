@@ -1,22 +1,25 @@
 """Lists of shoppers that stay as they are: freeze a segment, rename, delete, make a segment of one."""
 
-import itertools
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
+import numpy as np
 from django.db import connection, transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from behaviour import turns
-from behaviour.models import Shop
+from behaviour.models import Shop, Shopper, Upload
 from mailai.accounts import audit
-from mailai.errors import InputError, StateError
+from mailai.errors import StateError
 from mailai.ui import numbers
-from segments import list_files, rules, services, usage
+from segments import list_files, name_rules, rules, services, usage
 from segments.models import Segment, ShopperList, ShopperListMember
+from segments.statements import select
 
-NAME_LENGTH = 120
+# Ids that one statement asks for.
+BATCH = 5_000
 
 
 def freeze(segment: Segment, *, name: str = "", by: Any = None) -> ShopperList:
@@ -26,18 +29,17 @@ def freeze(segment: Segment, *, name: str = "", by: Any = None) -> ShopperList:
     ------
     InputError : the rule can't be read, or the name is taken. StateError : nobody is in the segment.
     """
-    if name:
-        check_name(name)
+    name = checked(name) if name else ""
     today = timezone.now().astimezone(Shop.current().zone).date().isoformat()
-    proposed = _("%(segment)s, %(day)s") % {"segment": segment.name[: NAME_LENGTH - 20], "day": today}
+    proposed = _("%(segment)s, %(day)s") % {"segment": segment.name[: name_rules.NAME_LENGTH - 20], "day": today}
     with transaction.atomic():
         # Nobody is removed or merged until the members are written.
         turns.hold()
         made = ShopperList.objects.create(
-            name=_plain(name) or free_name(proposed), source=ShopperList.Source.FROZEN, origin=segment.name,
+            name=name or free(proposed), source=ShopperList.Source.FROZEN, origin=segment.name,
             segment=segment, created_by=by,
         )  # fmt: skip
-        made.n_members = _fill(made, segment)
+        made.n_members = _fill(made, rules.matching(segment.rule).order_by().values(who=F("pk")))
         if not made.n_members:
             raise StateError(_("Nobody is in “%(name)s” now, so there is nothing to freeze.") % {"name": segment.name})
         made.save(update_fields=["n_members"])
@@ -45,28 +47,59 @@ def freeze(segment: Segment, *, name: str = "", by: Any = None) -> ShopperList:
     return made
 
 
-def _fill(made: ShopperList, segment: Segment) -> int:
-    try:
-        # By name, not by place: the select may hold other columns beside the id on one of the databases.
-        sql, values = rules.matching(segment.rule).order_by().values("id").query.sql_with_params()
-    except EmptyResultSet:
+def freeze_shoppers(ids: np.ndarray, *, name: str, by: Any) -> ShopperList:
+    """Make a list of these shoppers; asked again, return the list of that name.
+
+    Raises
+    ------
+    StateError : all of them were removed meanwhile.
+    """
+    there = ShopperList.objects.filter(name=name).first()
+    if there:
+        return there
+    with transaction.atomic():
+        turns.hold()
+        made = ShopperList.objects.create(name=name, source=ShopperList.Source.FROZEN, created_by=by)
+        made.n_members = put_on(made, ids)
+        if not made.n_members:
+            raise StateError(_("None of these shoppers is there any more."))
+        made.save(update_fields=["n_members"])
+        audit.record("list.make", made, by=by, shoppers=made.n_members)
+    return made
+
+
+def put_on(chosen: ShopperList, ids: np.ndarray) -> int:
+    """Put these shoppers on a list and return how many were not on it yet.
+
+    Who was merged meanwhile is who she is now, who was removed is none: hold the turn (behaviour.turns) around it.
+    """
+    people = Shopper.everything.exclude(upload__in=Upload.hidden_ids()).order_by()
+    who = Coalesce("merged_into_id", "pk")
+    parts = (ids[start : start + BATCH].tolist() for start in range(0, len(ids), BATCH))
+    return sum(_fill(chosen, people.filter(pk__in=part).values(who=who)) for part in parts)
+
+
+def _fill(chosen: ShopperList, rows: "QuerySet[Any, Any]") -> int:
+    """Put on a list whom the column ``who`` of a select finds; one statement."""
+    asked = select(rows)
+    if asked is None:
         return 0
     table = connection.ops.quote_name(ShopperListMember._meta.db_table)
     with connection.cursor() as cursor:
+        # By name, not by place: the select may hold other columns on one of the databases. SQLite needs the WHERE.
         cursor.execute(
-            f"INSERT INTO {table} (list_id, shopper_id) SELECT %s, found.id FROM ({sql}) AS found",  # noqa: S608 our own names
-            [made.pk, *values],
+            f"INSERT INTO {table} (list_id, shopper_id) SELECT %s, found.who FROM ({asked[0]}) AS found "  # noqa: S608 our own names
+            "WHERE true ON CONFLICT DO NOTHING",
+            [chosen.pk, *asked[1]],
         )
         return int(cursor.rowcount)
 
 
 def rename(changed: ShopperList, name: str, *, by: Any) -> None:
     """Give a list another name; rules know it by its id. InputError when the name is missing or taken."""
-    name = _plain(name)
-    if name == changed.name:
+    if name_rules.tidy(name) == changed.name:
         return
-    check_name(name)
-    changed.name = name
+    changed.name = checked(name)
     changed.save(update_fields=["name"])
     audit.record("list.rename", changed, by=by)
 
@@ -89,32 +122,17 @@ def make_segment(listed: ShopperList, *, by: Any) -> Segment:
     """Make the segment of a list, or return the one that is there; StateError while the list is not ready."""
     if listed.state != ShopperList.State.READY:
         raise StateError(_("“%(name)s” is not ready yet.") % {"name": listed.name})
-    rule = {"all": [{"list": str(listed.uuid)}]}
-    found = Segment.objects.filter(rule=rule).first()
-    if found:
-        return found
-    name = _first_free(listed.name, Segment)
-    return services.save_segment(Segment(), name=name, rule=rule, by=by)
+    return services.segment_of({"all": [{"list": str(listed.uuid)}]}, name=listed.name, by=by)
 
 
-def check_name(name: str) -> None:
-    """Refuse a name that is empty, too long or taken, with a sentence that says so."""
-    name = _plain(name)
-    if not name or len(name) > NAME_LENGTH:
-        raise InputError(_("Give the list a name of 1 to %(n)s letters.") % {"n": NAME_LENGTH})
-    if ShopperList.objects.filter(name=name).exists():
-        raise InputError(_("There is a list “%(name)s” already. Choose another name.") % {"name": name})
+def checked(name: str, *, missing: str = "") -> str:
+    """Return a name for a list, tidied; InputError when there is none (``missing``), it is too long or taken."""
+    return name_rules.checked(
+        name, ShopperList.objects.all(), missing=missing or _("Give the list a name of 1 to %(n)s letters."),
+        taken=_("There is a list “%(name)s” already. Choose another name."),
+    )  # fmt: skip
 
 
-def free_name(base: str) -> str:
-    """Return a name, with a number behind it where it is taken."""
-    return _first_free(_plain(base), ShopperList)
-
-
-def _first_free(base: str, model: Any) -> str:
-    names = itertools.chain([base], (f"{base[: NAME_LENGTH - 8]} {n}" for n in itertools.count(2)))
-    return next(one for one in names if not model.objects.filter(name=one).exists())
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.split())
+def free(base: str) -> str:
+    """Return a name for a list, with a number behind it where it is taken."""
+    return name_rules.first_free(base, ShopperList.objects.all())

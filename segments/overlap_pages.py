@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from behaviour.models import Shopper
 from mailai.errors import InputError
 from mailai.ui import numbers
-from segments import naming, services
+from segments import name_rules, services
 from segments.core import overlap as arithmetic
 from segments.counting import State
 from segments.models import Segment, SegmentSize
@@ -22,7 +22,7 @@ from segments.overlaps import FEWEST, MOST, overlap
 
 USUAL, SHADES = 5, 5
 # Leaves room for a number where the name is taken.
-LONGEST = naming.NAME_LENGTH - naming.ROOM
+LONGEST = name_rules.NAME_LENGTH - name_rules.ROOM
 
 
 def choosable() -> list[Segment]:

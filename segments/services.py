@@ -12,7 +12,7 @@ from behaviour.models import Shop
 from mailai.accounts import audit
 from mailai.errors import StateError
 from mailai.ui import numbers
-from segments import naming, rules, usage
+from segments import name_rules, rules, usage
 from segments.models import Segment, SegmentSize
 from segments.starters import STARTERS
 
@@ -23,7 +23,7 @@ def save_segment(segment: Segment, *, name: str, rule: Any, by: Any) -> Segment:
     A rule can't be used either when it names a segment that leads back to this one.
     """
     checked, before = rules.check(rule, segment=segment), segment.rule
-    segment.name = naming.checked(
+    segment.name = name_rules.checked(
         name, Segment.objects.exclude(pk=segment.pk),
         missing=gettext("Give the segment a name of 1 to %(n)s letters."),
         taken=gettext("There is a segment “%(name)s” already. Choose another name."),
@@ -45,13 +45,13 @@ def save_segment(segment: Segment, *, name: str, rule: Any, by: Any) -> Segment:
 def segment_of(rule: dict[str, Any], *, name: str, by: Any) -> Segment:
     """Return the segment that has this very rule, or make it, with a number behind its name where that is taken."""
     there = Segment.objects.filter(rule=rule).first()
-    return there or save_segment(Segment(), name=naming.first_free(name, Segment.objects.all()), rule=rule, by=by)
+    return there or save_segment(Segment(), name=name_rules.first_free(name, Segment.objects.all()), rule=rule, by=by)
 
 
 def duplicate_segment(segment: Segment, *, by: Any) -> Segment:
     """Make a copy under the first free name."""
-    base = gettext("%(name)s, copy") % {"name": segment.name[: naming.NAME_LENGTH - 20]}
-    name = naming.first_free(base, Segment.objects.all())
+    base = gettext("%(name)s, copy") % {"name": segment.name[: name_rules.NAME_LENGTH - 20]}
+    name = name_rules.first_free(base, Segment.objects.all())
     return save_segment(Segment(description=segment.description), name=name, rule=segment.rule, by=by)
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from behaviour.models import Shop
 from mailai.accounts.roles import MARKETER, UserRequest, has_role, require_login, require_role
 from mailai.errors import InputError, StateError
-from segments import stage_pages, stage_services
+from segments import lists, stage_pages
 from segments.stage_pages import Chosen
 
 
@@ -54,7 +54,8 @@ def make_segment(request: UserRequest) -> HttpResponse:
     """Make a segment of the shoppers of one cell and show it."""
     try:
         _now, found = _asked(request.POST)
-        made = stage_services.make_segment(found["ids"], found["name"], by=request.user)
+        kept = lists.freeze_shoppers(found["ids"], name=found["name"], by=request.user)
+        made = lists.make_segment(kept, by=request.user)
     except (InputError, StateError) as error:
         messages.error(request, str(error))
         return redirect("segments:migration")

@@ -210,7 +210,7 @@ def test_a_list_that_is_not_ready_is_no_list_for_a_rule(people: list[Shopper]) -
 
 def test_a_reading_that_was_killed_begins_again_and_two_write_once(people: list[Shopper]) -> None:
     made = list_uploads.receive(io.BytesIO(b"c-1\nc-2"), name="Fair", filename="fair.csv")
-    with patch.object(list_uploads, "_insert", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+    with patch.object(lists, "put_on", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
         list_uploads.read(made.pk)
     assert ShopperList.objects.get().state == "reading"
     assert not ShopperListMember.objects.exists()
