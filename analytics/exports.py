@@ -5,7 +5,6 @@ from typing import Any
 
 from analytics.core.lift import Estimate, Group
 from analytics.queries import Part, Report
-from mailai.ui.exports import safe_cell
 
 HEADER = ("section", "figure", "value", "low", "high", "of")
 
@@ -52,12 +51,9 @@ def figures(report: Report) -> dict[str, Any]:
 
 
 def rows(report: Report) -> Iterator[tuple[Any, ...]]:
-    """Return the figures as rows under HEADER, safe to open in a spreadsheet."""
-    for row in _rows(figures(report)):
-        yield tuple(safe_cell(value) for value in row)
-
-
-def _rows(answer: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """Return the figures as rows, with their header."""
+    answer = figures(report)
+    yield HEADER
     for name in ("name", "state", "began_at", "counted_until", "attribution_days", "currency"):
         yield "campaign", name, answer[name], None, None, None
     for section in ("counts", "skipped"):

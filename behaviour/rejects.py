@@ -1,10 +1,9 @@
 """The file of refused rows: their own columns, the line, why, and what to do. Written chunk by chunk."""
 
-import csv
 import gzip
-import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -12,7 +11,7 @@ from behaviour.core.parsing import Row
 from behaviour.models import Upload
 from behaviour.tables import folder
 from behaviour.upload_words import REASONS
-from mailai.ui.exports import safe_cell
+from mailai.ui.exports import csv_parts
 
 ADDED = ("line", "reason", "what to do")
 
@@ -42,17 +41,16 @@ class RejectsFile:
         """Append rows; the header comes before the first."""
         if not refused:
             return
-        text = io.StringIO(newline="")
-        writer = csv.writer(text)
+        rows: list[Sequence[Any]] = []
         if not self.size:
-            writer.writerow([*map(safe_cell, self._header), _("line"), _("reason"), _("what to do")])
+            rows.append([*self._header, _("line"), _("reason"), _("what to do")])
         width = len(self._header)
         words = {code: [str(text) for text in REASONS[code]] for code in {code for _row, code in refused}}
         for row, code in sorted(refused, key=lambda pair: pair[0].line):
             cells = [*row.cells, *[""] * (width - len(row.cells))]
-            writer.writerow([*map(safe_cell, cells), row.line, *words[code]])
+            rows.append([*cells, row.line, *words[code]])
         with self.path.open("ab") as file:
-            file.write(gzip.compress(text.getvalue().encode(), compresslevel=6))
+            file.write(gzip.compress("".join(csv_parts(rows)).encode(), compresslevel=6))
 
 
 def checking_name(upload: Upload, run: str) -> str:

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -16,11 +15,10 @@ from behaviour.models import Upload
 from behaviour.rejects import path_of
 from mailai.accounts.roles import ADMIN, UserRequest, require_role
 from mailai.errors import MailAIError
+from mailai.ui.exports import csv_answer
 
 State = Upload.State
 PIECE = 1 << 16
-# Spreadsheets take a file for UTF-8 when it begins so.
-BOM = b"\xef\xbb\xbf"
 
 
 @require_role(ADMIN)
@@ -41,14 +39,11 @@ def import_rejects(request: UserRequest, uuid: str) -> HttpResponse:
     path = path_of(upload.rejects_file) if upload.rejects_file else None
     if path is None or not path.exists():
         raise Http404
-    answer = StreamingHttpResponse(_unpacked(path), content_type="text/csv; charset=utf-8")
-    name = _("%(name)s refused rows.csv") % {"name": upload.filename.split(".")[0][:100]}
-    answer["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
-    return answer  # type: ignore[return-value]  # a stream, as every caller takes it
+    name = _("%(name)s refused rows") % {"name": upload.filename.split(".")[0][:80]}
+    return csv_answer(_unpacked(path), name)
 
 
 def _unpacked(path: Path) -> Iterator[bytes]:
-    yield BOM
     with gzip.open(path) as file:
         while piece := file.read(PIECE):
             yield piece

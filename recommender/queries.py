@@ -1,9 +1,8 @@
 """All reads of the recommender that span rows."""
 
 import random
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 from django.db.models import Case, Count, Exists, F, IntegerField, Max, Min, OuterRef, Q, QuerySet, Value, When
@@ -11,6 +10,7 @@ from django.db.models import Case, Count, Exists, F, IntegerField, Max, Min, Out
 from behaviour.catalogue import sellable
 from behaviour.models import Consent, ConsentState, Event, Product, Shopper
 from behaviour.moments import Epoch
+from mailai.chunks import chunks
 from recommender.core.interactions import KINDS, LIKED_STARS
 from recommender.models import Champion, TrainingRun
 
@@ -36,7 +36,7 @@ def event_columns(events: "QuerySet[Event]", beat: Beat = lambda: None) -> np.nd
     code = Case(*[When(kind=kind, then=Value(i)) for i, kind in enumerate(KINDS)], output_field=IntegerField())
     rows = events.order_by().values_list("shopper_id", "product_id", code, Epoch(F("at")))
     parts = []
-    for chunk in _chunks(rows.iterator(chunk_size=READ_CHUNK), READ_CHUNK):
+    for chunk in chunks(rows.iterator(chunk_size=READ_CHUNK), READ_CHUNK):
         parts.append(np.array(chunk, np.int64))
         beat()
     return np.concatenate(parts) if parts else np.empty((0, 4), np.int64)
@@ -45,7 +45,7 @@ def event_columns(events: "QuerySet[Event]", beat: Beat = lambda: None) -> np.nd
 def shopper_events(shopper_ids: Collection[int], at: datetime) -> np.ndarray:
     """Return the columns of ``event_columns`` for some shoppers, up to a moment: a decision sees nothing newer."""
     events = telling_events().filter(at__lte=at)
-    parts = [event_columns(events.filter(shopper__in=ids)) for ids in _chunks(shopper_ids, ID_CHUNK)]
+    parts = [event_columns(events.filter(shopper__in=ids)) for ids in chunks(shopper_ids, ID_CHUNK)]
     return np.concatenate(parts) if parts else np.empty((0, 4), np.int64)
 
 
@@ -84,7 +84,7 @@ def newest_products(n: int) -> list[int]:
 def profiling_refused(shopper_ids: Collection[int]) -> set[int]:
     """Return who said no to personal picks; the newest statement counts."""
     refused: set[int] = set()
-    for ids in _chunks(shopper_ids, ID_CHUNK):
+    for ids in chunks(shopper_ids, ID_CHUNK):
         rows = Consent.objects.filter(purpose=Consent.Purpose.PROFILING, shopper__in=ids).order_by("at", "id")
         newest = dict(rows.values_list("shopper_id", "state"))
         refused |= {shopper for shopper, state in newest.items() if state == ConsentState.WITHDRAWN}
@@ -93,7 +93,7 @@ def profiling_refused(shopper_ids: Collection[int]) -> set[int]:
 
 def product_names(product_ids: Collection[int]) -> dict[int, str]:
     """Return what each product is called."""
-    return {p.pk: str(p) for ids in _chunks(product_ids, ID_CHUNK) for p in Product.objects.filter(pk__in=ids)}
+    return {p.pk: str(p) for ids in chunks(product_ids, ID_CHUNK) for p in Product.objects.filter(pk__in=ids)}
 
 
 def behaviour_is_demo() -> bool:
@@ -164,14 +164,3 @@ def shopper_to_try(words: str) -> Shopper | None:
     if ends["low"] is None:
         return None
     return buyers.filter(pk__gte=random.randint(ends["low"], ends["high"])).first() or buyers.first()
-
-
-def _chunks(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    part: list[Any] = []
-    for row in rows:
-        part.append(row)
-        if len(part) == size:
-            yield part
-            part = []
-    if part:
-        yield part

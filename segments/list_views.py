@@ -16,6 +16,7 @@ from mailai.accounts import audit
 from mailai.accounts.roles import MARKETER, UserRequest, has_role, require_login, require_role
 from mailai.errors import InputError, MailAIError
 from mailai.ui import numbers
+from mailai.ui.exports import csv_answer
 from mailai.ui.tables import paginate
 from segments import exporting, list_pages, list_queries, list_uploads, lists, name_rules, rules, tasks
 from segments.models import Segment, ShopperList
@@ -134,7 +135,7 @@ def export(request: UserRequest, uuid: UUID) -> HttpResponse:
     one = get_object_or_404(ShopperList, uuid=uuid, state=State.READY)
     found = list_queries.shoppers(one)
     audit.record("list.export", one, by=request.user, shoppers=found.count())
-    return exporting.answer(found, one.name)  # type: ignore[return-value]  # a stream, as every caller takes it
+    return csv_answer(exporting.parts(found), one.name)
 
 
 @require_role(MARKETER)
@@ -181,4 +182,4 @@ def export_segment(request: UserRequest, uuid: UUID) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("segments:detail", uuid=uuid)
     audit.record("segment.export", segment, by=request.user, shoppers=found.count())
-    return exporting.answer(found, segment.name)  # type: ignore[return-value]  # a stream, as every caller takes it
+    return csv_answer(exporting.parts(found), segment.name)

@@ -1,6 +1,6 @@
 """What predictions read over all shoppers: numbers in arrays, fetched in chunks so that no row stays an object."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.db.models.functions import Cast
 
 from behaviour.models import Event, Shop
 from behaviour.moments import Epoch
+from mailai.chunks import chunks
 from segments.core import features
 from segments.core.categories import Habits
 from segments.core.order_book import OrderBook, make_book
@@ -57,7 +58,7 @@ def read_book(as_of: datetime) -> OrderBook:
 
 def columns(rows: QuerySet[Any, Any], width: int = 3) -> np.ndarray:
     """Return rows of numbers as a float array of shape (n, width); null is NaN. Ids below 2**53 stay exact."""
-    parts = [np.array(chunk, float) for chunk in _chunks(rows.iterator(chunk_size=CHUNK))]
+    parts = [np.array(chunk, float) for chunk in chunks(rows.iterator(chunk_size=CHUNK), CHUNK)]
     return np.concatenate(parts) if parts else np.empty((0, width))
 
 
@@ -95,7 +96,7 @@ def activity(at: float, shoppers: np.ndarray) -> np.ndarray:
         clicks_90=Count("pk", filter=Q(kind=Event.Kind.EMAIL_CLICK)),
     )
     rows = figures.values_list("shopper_id", "views_30", "views_90", "carts_90", "seen", "opens_90", "clicks_90")
-    for chunk in _chunks(rows.iterator(chunk_size=CHUNK)):
+    for chunk in chunks(rows.iterator(chunk_size=CHUNK), CHUNK):
         part = np.array(chunk, float)
         places = np.searchsorted(shoppers, part[:, 0]).clip(0, max(len(shoppers) - 1, 0))
         known = shoppers[places] == part[:, 0] if len(shoppers) else np.zeros(len(part), bool)
@@ -117,7 +118,7 @@ def habits(shoppers: np.ndarray, n_orders: np.ndarray, names: Sequence[str], as_
     # Lines of one order were bought at one moment.
     counted = bought.values("shopper_id", "product__category").annotate(n=Count("at", distinct=True))
     rows = counted.values_list("shopper_id", "product__category", "n").iterator(chunk_size=CHUNK)
-    pairs = [np.array([(who, place[name], n) for who, name, n in chunk], np.int64) for chunk in _chunks(rows)]
+    pairs = [np.array([(who, place[name], n) for who, name, n in chunk], np.int64) for chunk in chunks(rows, CHUNK)]
     return make_habits(np.concatenate(pairs) if pairs else np.empty((0, 3), np.int64), shoppers, n_orders, len(names))
 
 
@@ -143,14 +144,3 @@ def category_lines(shoppers: Sequence[int], names: Sequence[str], as_of: datetim
         rows = lines.values_list("shopper_id", "product__category", Epoch(F("at")))
         parts += [(who, place[name], at) for who, name, at in rows.iterator(chunk_size=CHUNK)]
     return np.array(parts, np.int64).reshape(-1, 3)
-
-
-def _chunks(rows: Iterator[Any]) -> Iterator[list[Any]]:
-    part: list[Any] = []
-    for row in rows:
-        part.append(row)
-        if len(part) == CHUNK:
-            yield part
-            part = []
-    if part:
-        yield part

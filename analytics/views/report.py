@@ -1,6 +1,5 @@
 """What became of one campaign."""
 
-import csv
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,7 +8,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from analytics import charts, exports
@@ -21,6 +19,7 @@ from behaviour.models import Shop
 from campaigns.models import Campaign, Message
 from mailai.accounts.roles import require_login
 from mailai.stats import wilson
+from mailai.ui.exports import csv_answer, csv_parts
 from mailai.ui.numbers import NOTHING, count, money, percent, price
 from segments.models import Profile
 
@@ -42,14 +41,7 @@ def report(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def report_csv(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Send every figure of the report as a file."""
     campaign = get_object_or_404(Campaign, uuid=uuid)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="report-{slugify(campaign.name) or campaign.uuid}.csv"'
-    # Excel reads UTF-8 only with a mark at the beginning.
-    response.write("\ufeff")
-    writer = csv.writer(response)
-    writer.writerow(exports.HEADER)
-    writer.writerows(exports.rows(campaign_report(campaign)))
-    return response
+    return csv_answer(csv_parts(exports.rows(campaign_report(campaign))), f"report-{campaign.name}")
 
 
 def _context(campaign: Campaign) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Pages of the team, the audit log and one's own settings."""
 
-import csv
 from datetime import timedelta
+from itertools import chain
 from uuid import UUID
 
 from django.conf import settings
@@ -21,7 +21,7 @@ from mailai.accounts.matrix import capabilities
 from mailai.accounts.models import AuditEntry, Invitation, User
 from mailai.accounts.roles import ADMIN, UserRequest, public, require_login, require_role
 from mailai.errors import InputError, StateError
-from mailai.ui.exports import safe_cell
+from mailai.ui.exports import csv_answer, csv_parts
 from mailai.ui.tables import paginate
 
 AUTH_BACKEND = settings.AUTHENTICATION_BACKENDS[0]
@@ -139,18 +139,15 @@ def audit_log(request: UserRequest) -> HttpResponse:
 def audit_export(request: UserRequest) -> HttpResponse:
     """Hand the filtered entries out as CSV; the export itself is an entry."""
     audit.record("audit.export", by=request.user)
-    response = HttpResponse(
-        content_type="text/csv", headers={"Content-Disposition": 'attachment; filename="audit.csv"'}
-    )
-    out = csv.writer(response)
-    out.writerow(["at", "who", "action", "object_type", "object", "reason", "detail", "hash"])
-    for entry in _entries(request).iterator(chunk_size=2000):
-        row = [
+    header = ("at", "who", "action", "object_type", "object", "reason", "detail", "hash")
+    rows = (
+        (
             entry.at.isoformat(), entry.user_label, entry.action, entry.object_type, entry.object_label,
             entry.reason, entry.detail, entry.hash,
-        ]  # fmt: skip
-        out.writerow([safe_cell(cell) for cell in row])
-    return response
+        )
+        for entry in _entries(request).iterator(chunk_size=2000)
+    )  # fmt: skip
+    return csv_answer(csv_parts(chain([header], rows)), "audit")
 
 
 @require_login

@@ -1,5 +1,6 @@
 """The figures of a report against a campaign that was counted by hand (conftest.counted)."""
 
+import csv
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ from analytics import overview
 from analytics.exports import HEADER, figures, rows
 from analytics.queries import campaign_report
 from behaviour.models import Product
+from mailai.ui.exports import csv_parts
 from segments.models import Profile
 from tests.analytics.conftest import NOW, SENT_AT
 
@@ -139,10 +141,10 @@ def test_the_command_says_what_is_wrong(db: None) -> None:
 def test_the_export_runs_no_formula(counted: Any) -> None:
     counted.name = "=cmd()"
     counted.save()
-    table = list(rows(campaign_report(counted, NOW)))
-    assert ("campaign", "name", "'=cmd()", None, None, None) in table
-    assert ("counts", "delivered", 11, None, None, None) in table
-    assert all(len(row) == len(HEADER) for row in table)
+    table = list(csv.reader("".join(csv_parts(rows(campaign_report(counted, NOW)))).splitlines()))
+    assert ["campaign", "name", "'=cmd()", "", "", ""] in table
+    assert ["counts", "delivered", "11", "", "", ""] in table
+    assert {len(row) for row in table} == {len(HEADER)}
 
 
 def test_rates_are_set_beside_those_of_the_campaigns_before(

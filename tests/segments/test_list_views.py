@@ -224,7 +224,7 @@ def test_exports_stream_pseudonyms_that_no_spreadsheet_runs(
     answer = client.post(at("list_export", made))
     assert answer.streaming
     assert "attachment" in answer["Content-Disposition"]
-    lines = b"".join(answer).decode().splitlines()
+    lines = b"".join(answer).decode("utf-8-sig").splitlines()
     assert lines == ["pseudonym", "'=cmd|'/C'!A0", people[2].pseudonym]
     assert len(b"".join(client.post(at("export", segment))).splitlines()) == 6
     entries = AuditEntry.objects.filter(action__endswith=".export").order_by("pk")
