@@ -12,6 +12,9 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import translation
 
+from behaviour import identity
+from behaviour.models import Event, Product, Shop, Shopper
+from mailai.accounts.models import User
 from tests.browser import browser_type_launch_args, visit  # noqa: F401 fixtures of the browser tests
 
 # A busy machine is no fault of the code: examples are judged by what they show, not by how long they take.
@@ -32,8 +35,6 @@ def _plain_world(settings: Any, tmp_path: Path) -> None:
 
 
 def _user(email: str, **roles: bool) -> Any:
-    from mailai.accounts.models import User
-
     return User.objects.create_user(email, "a long enough password", name=email.split("@")[0].title(), **roles)
 
 
@@ -69,8 +70,6 @@ def client_for() -> Any:
 
 @pytest.fixture
 def shop(db: None) -> Any:
-    from behaviour.models import Shop
-
     shop = Shop.current()
     shop.name, shop.postal_address = "Northlane", "1 Test Street, London"
     shop.save()
@@ -80,8 +79,6 @@ def shop(db: None) -> Any:
 @pytest.fixture
 def make_shopper(db: None) -> Any:
     """Make a shopper; with ``email`` she has an identity, and consent unless told otherwise."""
-    from behaviour import identity
-    from behaviour.models import Shopper
 
     def make(email: str = "", *, marketing: str = "", first_name: str = "", **fields: Any) -> Any:
         fields.setdefault("external_id", uuid4().hex)
@@ -95,8 +92,6 @@ def make_shopper(db: None) -> Any:
 
 @pytest.fixture
 def make_product(db: None) -> Any:
-    from behaviour.models import Product
-
     def make(**fields: Any) -> Any:
         fields.setdefault("sku", uuid4().hex[:8])
         fields.setdefault("name", f"Product {fields['sku']}")
@@ -109,8 +104,6 @@ def make_product(db: None) -> Any:
 
 @pytest.fixture
 def make_event(db: None) -> Any:
-    from behaviour.models import Event
-
     def make(shopper: Any, kind: str = "purchase", *, at: datetime | None = None, **fields: Any) -> Any:
         fields.setdefault("dedupe_key", uuid4())
         return Event.objects.create(shopper=shopper, kind=kind, at=at or datetime.now(UTC), **fields)
