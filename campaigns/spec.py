@@ -12,6 +12,7 @@ from campaigns import content, planning
 from campaigns.models import Campaign, Sender, Variant
 from mailai.accounts import audit
 from mailai.errors import InputError
+from mailai.texts import storable
 from segments import rules
 from segments.models import Segment
 
@@ -70,13 +71,9 @@ def _refuse_unknown(given: dict[str, Any], known: set[str]) -> None:
         )
 
 
-def _storable(text: str) -> bool:
-    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
-
-
 def _text(given: dict[str, Any], key: str) -> str:
     value = given.get(key)
-    if not isinstance(value, str) or not value.strip() or len(value) > 120 or not _storable(value):
+    if not isinstance(value, str) or not value.strip() or len(value) > 120 or not storable(value):
         raise InputError(_("“%(name)s” must be a text of 1 to 120 characters.") % {"name": key})
     return value.strip()
 
@@ -90,7 +87,7 @@ def _share(given: dict[str, Any], key: str, default: float) -> float:
 
 def _named(rows: Any, name: Any) -> Any:
     """Return the first row of that name; what is no text that a database can hold names nothing."""
-    return rows.filter(name=name).first() if isinstance(name, str) and _storable(name) else None
+    return rows.filter(name=name).first() if isinstance(name, str) and storable(name) else None
 
 
 def _segment(spec: dict[str, Any]) -> Segment | None:
@@ -124,7 +121,7 @@ def _variant(campaign: Campaign, label: str, given: Any, n_variants: int) -> Non
         raise InputError(_("There is no template “%(name)s”. Known are: %(known)s.") % known)
     mjml = str(given["mjml"]) if "mjml" in given else starters[str(given["template"])].mjml
     preheader = str(given.get("preheader", ""))[:300]
-    if not _storable(mjml + preheader):
+    if not storable(mjml + preheader):
         raise InputError(_("A variant contains a character that no mail can carry (NUL or half a character)."))
     share = _share(given, "share", 1 / n_variants) if n_variants > 1 else 1.0
     if not share:

@@ -6,9 +6,9 @@ from django.utils.translation import gettext as _
 
 from mailai.accounts import audit
 from mailai.errors import InputError
+from mailai.texts import storable
 from segments import cluster_pages, cluster_words, clustering, name_rules, services
 from segments.models import Cluster, Segment
-from segments.rules.limits import UNSTORABLE
 
 NAME_LENGTH = 80
 
@@ -21,7 +21,7 @@ def rename(number: int, name: str, *, by: Any) -> Cluster:
     InputError : there is no such group any more, or the name is too long.
     """
     cluster, name = _group(number), name_rules.tidy(name)
-    if len(name) > NAME_LENGTH or UNSTORABLE.search(name):
+    if len(name) > NAME_LENGTH or not storable(name):
         raise InputError(_("Give the group a name of at most %(n)s letters.") % {"n": NAME_LENGTH})
     if cluster.name != name:
         cluster.name = name

@@ -1,13 +1,12 @@
 """All that is read about lists of shoppers."""
 
-import difflib
 from collections.abc import Iterable
 
 from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from behaviour.models import Shopper, Upload
-from mailai.errors import InputError
+from segments import name_rules
 from segments.models import ShopperList, ShopperListMember
 
 
@@ -36,10 +35,7 @@ def sizes(lists: Iterable[ShopperList]) -> dict[int, int]:
 
 def list_named(name: str) -> ShopperList:
     """Return the list of that name; InputError names the nearest when there is none."""
-    found = ShopperList.objects.filter(name=name).first()
-    if found:
-        return found
-    near = difflib.get_close_matches(name, ShopperList.objects.values_list("name", flat=True), n=1)
-    if near:
-        raise InputError(_("There is no list “%(name)s”. Did you mean “%(near)s”?") % {"name": name, "near": near[0]})
-    raise InputError(_("There is no list “%(name)s”. Upload it first, or freeze a segment.") % {"name": name})
+    return name_rules.named(
+        name, ShopperList.objects.all(), near=_("There is no list “%(name)s”. Did you mean “%(near)s”?"),
+        nothing=_("There is no list “%(name)s”. Upload it first, or freeze a segment."),
+    )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -18,10 +17,10 @@ from django.utils.translation import gettext as _
 from behaviour import consent
 from behaviour.models import Event, Product, Shopper
 from mailai.errors import InputError
-from segments import rules
+from segments import name_rules, rules
 from segments.estimate import estimates
 from segments.models import Sample, Segment, SegmentSize
-from segments.rules.limits import ANSWERS, UNSTORABLE
+from segments.rules.limits import ANSWERS
 
 logger = logging.getLogger(__name__)
 # A prime, so that the shuffle meets every rest.
@@ -153,14 +152,7 @@ def _distinct(rows: QuerySet[Any], path: str, limit: int) -> list[str]:
 
 def segment_named(name: str) -> Segment:
     """Return the segment of that name; InputError names the nearest when there is none."""
-    # PostgreSQL has no texts with NUL, and can't be asked for one either.
-    found = None if UNSTORABLE.search(name) else Segment.objects.filter(name=name).first()
-    if found:
-        return found
-    names = list(Segment.objects.values_list("name", flat=True))
-    near = difflib.get_close_matches(name, names, n=1)
-    if near:
-        raise InputError(
-            _("There is no segment “%(name)s”. Did you mean “%(near)s”?") % {"name": name, "near": near[0]}
-        )
-    raise InputError(_("There is no segment “%(name)s”. Make it first, on the page Segments.") % {"name": name})
+    return name_rules.named(
+        name, Segment.objects.all(), near=_("There is no segment “%(name)s”. Did you mean “%(near)s”?"),
+        nothing=_("There is no segment “%(name)s”. Make it first, on the page Segments."),
+    )  # fmt: skip

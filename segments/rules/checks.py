@@ -9,7 +9,8 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from mailai.errors import InputError
-from segments.rules.limits import FIRST_DAY, LAST_DAY, MAX_LIST, MAX_TEXT, UNSTORABLE
+from mailai.texts import storable
+from segments.rules.limits import FIRST_DAY, LAST_DAY, MAX_LIST, MAX_TEXT
 
 
 def suggestion(name: Any, known: Iterable[str]) -> str:
@@ -61,7 +62,7 @@ def number(label: Any, value: Any, low: float, high: float, *, whole: bool) -> i
 
 def text(label: Any, value: Any) -> str:
     """Return a text that every database can store."""
-    if not isinstance(value, str) or not value or len(value) > MAX_TEXT or UNSTORABLE.search(value):
+    if not isinstance(value, str) or not value or len(value) > MAX_TEXT or not storable(value):
         raise InputError(_("“%(field)s” needs a text of 1 to %(n)s letters.") % {"field": label, "n": MAX_TEXT})
     return value
 

@@ -1,6 +1,5 @@
 """How large a rule may be, and the words of the format."""
 
-import re
 from typing import Any
 
 from behaviour.models import Event
@@ -14,8 +13,6 @@ MAX_DEPTH, MAX_NODES, MAX_LIST, MAX_TEXT = 5, 50, 50, 200
 MAX_TOGETHER, MAX_CHAIN = 500, 10
 MAX_TIMES = 10_000
 FIRST_DAY, LAST_DAY = "1900-01-01", "2199-12-31"
-# NUL and half characters: JSON can hold them, PostgreSQL can't.
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 KINDS = tuple(Event.Kind.values)
 MAILS = ("got", "opened", "clicked", "ignored")
