@@ -37,7 +37,6 @@ def context(request: HttpRequest) -> dict[str, Any]:
             {"label": "Will get this email", "count": 52_834, "kind": "end"},
         ],
         "wizard": _wizard(),
-        "group": _group(),
         "timeline": _timeline(),
         "checks": _checks(),
         "setup": _setup(),
@@ -96,29 +95,6 @@ def _wizard() -> dict[str, Any]:
         "steps": [
             {"key": name.lower(), "label": name, "url": f"#{name.lower()}", "done": i < 2}
             for i, name in enumerate(names)
-        ],
-    }
-
-
-def _group() -> dict[str, Any]:
-    return {
-        "kind": "all",
-        "conditions": [
-            {"parts": ["Orders", "at least", "2"], "count": 38_204},
-            {
-                "count": 88_402,
-                "group": {
-                    "kind": "any",
-                    "conditions": [
-                        {"parts": ["Opened an email", "in the last 90 days"], "count": 81_940},
-                        {"parts": ["Clicked in an email", "in the last 90 days"], "count": 22_310},
-                    ],
-                },
-            },
-            {
-                "count": 1_912,
-                "group": {"kind": "not", "conditions": [{"parts": ["Last order", "less than 3 days ago"]}]},
-            },
         ],
     }
 
