@@ -134,7 +134,7 @@ def weeks(lines: list[Line], shop: Shop) -> list[Week]:
     found: dict[date, list[Lift]] = {}
     for line in lines:
         if line.campaign.send_at and line.lift.difference:
-            on = line.campaign.send_at.astimezone(shop.zone).date()
+            on = shop.day_of(line.campaign.send_at)
             found.setdefault(on - timedelta(days=on.weekday()), []).append(line.lift)
     return [
         Week(monday, _share([one.treated for one in lifts]), _share([one.control for one in lifts]))
@@ -164,7 +164,7 @@ def orders_per_week(shop: Shop, now: datetime) -> list[tuple[date, int]]:
     newest = Event.objects.filter(kind=Event.Kind.PURCHASE).aggregate(at=Max("at"))["at"]
     if newest is None:
         return []
-    today = min(newest, now).astimezone(shop.zone).date()
+    today = shop.day_of(min(newest, now))
     # The week of the newest order is still filling, so it is left out.
     end = today - timedelta(days=today.weekday())
     key = f"analytics.weeks.{end}"

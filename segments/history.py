@@ -35,7 +35,7 @@ def record_sizes(now: datetime | None = None) -> int:
     has no record.
     """
     now = now or timezone.now()
-    today = now.astimezone(Shop.current().zone).date()
+    today = Shop.current().day_of(now)
     missing = list(Segment.objects.exclude(sizes__on=today).select_related("members"))
     if not missing:
         return 0
@@ -66,7 +66,7 @@ def forget_removed() -> int:
 
 def open_alerts(now: datetime | None = None, segment: Segment | None = None) -> list[SegmentAlert]:
     """Return the newest alert of each segment that nobody dismissed, of the last seven days, the newest first."""
-    today = (now or timezone.now()).astimezone(Shop.current().zone).date()
+    today = Shop.current().day_of(now or timezone.now())
     found = SegmentAlert.objects.filter(dismissed_at=None, on__gt=today - timedelta(days=ALERT_DAYS))
     if segment is not None:
         found = found.filter(segment=segment)

@@ -30,7 +30,7 @@ def freeze(segment: Segment, *, name: str = "", by: Any = None) -> ShopperList:
     InputError : the rule can't be read, or the name is taken. StateError : nobody is in the segment.
     """
     name = checked(name) if name else ""
-    today = timezone.now().astimezone(Shop.current().zone).date().isoformat()
+    today = Shop.current().day_of(timezone.now()).isoformat()
     proposed = _("%(segment)s, %(day)s") % {"segment": segment.name[: name_rules.NAME_LENGTH - 20], "day": today}
     with transaction.atomic():
         # Nobody is removed or merged until the members are written.

@@ -109,7 +109,7 @@ def _work(run: PredictionRun, started: float, seed: int) -> None:
     made = forecast.predict(book, at, lesson, activity_of=order_reads.activity, beat=beat)
     told = _next_categories(book, at, run.as_of, made.shoppers, lesson.learnt.window, seed)
     beat()
-    today = run.as_of.astimezone(Shop.current().zone).date()
+    today = Shop.current().day_of(run.as_of)
     names: list[str] = []
     with prediction_store.beside():
         for rows in prediction_store.frames(made, told.names, told.category, told.chance, run_id=run.pk, today=today):

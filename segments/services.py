@@ -91,4 +91,4 @@ def make_starter_segments(demo: bool = False, *, only: str = "", by: Any = None)
 
 
 def _today() -> date:
-    return timezone.now().astimezone(Shop.current().zone).date()
+    return Shop.current().day_of(timezone.now())

@@ -75,7 +75,7 @@ def record_stages(now: datetime | None = None) -> Recorded:
     grouped read of the orders (segments.order_reads), then arrays: 13 bytes a shopper.
     """
     started, now, shop = time.perf_counter(), now or timezone.now(), Shop.current()
-    today = now.astimezone(shop.zone).date()
+    today = shop.day_of(now)
     n_removals = shop.n_removals
     limits = _thresholds()
     days = [*_month_ends(today), today]

@@ -107,7 +107,7 @@ def _weeks(year: source.Year, now: datetime) -> int:
         if len(original):
             gap = row["at"].replace(tzinfo=None) - original.iloc[0].to_pydatetime()
             return round(gap.total_seconds() / 604_800)
-    return source.weeks_to_move(year.orders["at"].max().date(), now.astimezone(Shop(timezone=source.ZONE).zone).date())
+    return source.weeks_to_move(year.orders["at"].max().date(), Shop(timezone=source.ZONE).day_of(now))
 
 
 def _name_shop() -> None:

@@ -1,5 +1,6 @@
 """The shop itself."""
 
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from django.db import models
@@ -35,3 +36,7 @@ class Shop(models.Model):
     def zone(self) -> ZoneInfo:
         """The shop's time zone."""
         return ZoneInfo(self.timezone)
+
+    def day_of(self, at: datetime) -> date:
+        """Return the day of the shop's calendar on which a moment lies."""
+        return at.astimezone(self.zone).date()
