@@ -84,10 +84,11 @@ def look(upload: Upload, *, encoding: str = "", delimiter: str = "") -> Shape:
         return shapes.look(file, encoding=encoding, delimiter=delimiter)
 
 
-def sample_block(upload: Upload, n: int = SAMPLE_ROWS) -> Block:
+def sample_block(upload: Upload) -> Block:
     """Return the first records below the header, fewer where they are very wide."""
     with open_table(upload) as table:
-        return next(reading_blocks.blocks(table.pieces, size=n, most=n), parsing.as_block(Chunk(), len(table.header)))
+        found = reading_blocks.blocks(table.pieces, size=SAMPLE_ROWS, most=SAMPLE_ROWS)
+        return next(found, parsing.as_block(Chunk(), len(table.header)))
 
 
 def reading_of(upload: Upload) -> Reading:

@@ -31,9 +31,9 @@ def plan_due(now: datetime | None = None) -> None:
             logger.warning("Campaign %s went back to draft: %s", pk, error)
 
 
-def recover(lease: timedelta = LEASE) -> None:
+def recover() -> None:
     """Put back what dead workers claimed; what they had on the wire is settled if that can be known, else in doubt."""
-    dead = Message.objects.filter(claimed_at__lt=timezone.now() - lease)
+    dead = Message.objects.filter(claimed_at__lt=timezone.now() - LEASE)
     dead.filter(state=State.CLAIMED).update(state=State.PLANNED, claim_token=None, claimed_at=None)
     sending = dead.filter(state=State.SENDING)
     to_inbox = sending.filter(campaign__sender__kind=Sender.Kind.DEMO_INBOX)

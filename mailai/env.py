@@ -17,9 +17,9 @@ def text(name: str, default: str | None = None) -> str:
     return value
 
 
-def flag(name: str, default: bool = False) -> bool:
-    """Return a yes/no variable; django-environ takes any unknown word as no, this refuses it."""
-    word = os.environ.get(name, str(default)).strip().lower()
+def flag(name: str) -> bool:
+    """Return a yes/no variable, no where it is missing. django-environ takes unknown words as no, this refuses them."""
+    word = os.environ.get(name, "0").strip().lower()
     if word in TRUE_WORDS:
         return True
     if word in FALSE_WORDS:

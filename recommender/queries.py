@@ -18,6 +18,8 @@ READ_CHUNK = 50_000
 # Shoppers of one "id in (…)" list.
 ID_CHUNK = 2_000
 POPULAR_DAYS = 30
+# So many models that served are tried when the files of the newer ones are damaged.
+N_CHAMPIONS = 5
 SECONDS_A_DAY = 86_400.0
 Beat = Callable[[], None]
 
@@ -54,11 +56,10 @@ def sellable_products() -> np.ndarray:
     return np.array(list(sellable().order_by("id").values_list("id", flat=True)), np.int64)
 
 
-def recent_buyers(product_ids: Collection[int], at: datetime, days: int = POPULAR_DAYS) -> dict[int, int]:
-    """Count the distinct shoppers who ordered each product in the days before a moment."""
-    orders = Event.objects.filter(
-        kind="purchase", at__gt=at - timedelta(days=days), at__lte=at, product__in=product_ids
-    )
+def recent_buyers(product_ids: Collection[int], at: datetime) -> dict[int, int]:
+    """Count the distinct shoppers who ordered each product in the 30 days before a moment."""
+    since = at - timedelta(days=POPULAR_DAYS)
+    orders = Event.objects.filter(kind="purchase", at__gt=since, at__lte=at, product__in=product_ids)
     return dict(orders.order_by().values_list("product_id").annotate(n=Count("shopper", distinct=True)))
 
 
@@ -107,12 +108,12 @@ def serving_run() -> TrainingRun | None:
     return newest.run if newest else None
 
 
-def earlier_champions(n: int = 5) -> list[TrainingRun]:
+def earlier_champions() -> list[TrainingRun]:
     """Return the runs that served, newest first, each once."""
     runs: dict[int, TrainingRun] = {}
-    for champion in Champion.objects.select_related("run")[: n * 4]:
+    for champion in Champion.objects.select_related("run")[: N_CHAMPIONS * 4]:
         runs.setdefault(champion.run_id, champion.run)
-    return list(runs.values())[:n]
+    return list(runs.values())[:N_CHAMPIONS]
 
 
 def leaderboard() -> list[TrainingRun]:

@@ -27,13 +27,13 @@ def top_products(
     *,
     at: datetime | None = None,
     run: TrainingRun | None = None,
-    exclude_bought: bool = True,
 ) -> Picks:
     """Return up to k picks of each shopper, best first, from her events up to ``at`` (default: now).
 
     The ladder: what the model finds for her, then most popular, then newest; each pick says its level. Only products
-    that are active, in stock and have a picture. Whoever refused personal picks gets popular ones. Without ``run`` the
-    champion decides; if its file is damaged, the last good one does; without any, plain best-sellers do.
+    that are active, in stock, have a picture and were not bought by her. Whoever refused personal picks gets popular
+    ones. Without ``run`` the champion decides; if its file is damaged, the last good one does; without any, plain
+    best-sellers do.
 
     10,000 shoppers of a million: their events in 5 queries, then 12 to 25 CPU seconds for the neighbours, twice with
     the reasons.
@@ -44,10 +44,10 @@ def top_products(
         return {shopper: [] for shopper in shopper_ids}
     artefact = artefacts.load(run) if run else serving_artefact()
     if artefact is None:
-        picks = _best_sellers(shopper_ids, k, at, exclude_bought)
+        picks = _best_sellers(shopper_ids, k, at)
     else:
-        picks = _count_buyers(_from_artefact(artefact, shopper_ids, k, at, exclude_bought), at)
-    return _fill_with_newest(picks, k, at, exclude_bought)
+        picks = _count_buyers(_from_artefact(artefact, shopper_ids, k, at), at)
+    return _fill_with_newest(picks, k, at)
 
 
 def serving_artefact() -> Artefact | None:
@@ -60,16 +60,16 @@ def serving_artefact() -> Artefact | None:
     return None
 
 
-def _from_artefact(artefact: Artefact, shopper_ids: list[int], k: int, at: datetime, exclude_bought: bool) -> Picks:
+def _from_artefact(artefact: Artefact, shopper_ids: list[int], k: int, at: datetime) -> Picks:
     users = _fold_in(artefact, shopper_ids, at)
     allowed = artefact.products.codes(queries.sellable_products())
     mask = np.isin(np.arange(len(artefact.products)), allowed)
-    exclude = bought_items(users) if exclude_bought else None
+    exclude = bought_items(users)
     items, scores = artefact.model.recommend(users, k, exclude=exclude, allowed=mask)
     refused = queries.profiling_refused(shopper_ids)
     items[np.isin(shopper_ids, list(refused))] = -1
     reasons = artefact.model.explain(users, items)
-    taken = one_hot(items, len(artefact.products)) + (exclude if exclude is not None else 0)
+    taken = one_hot(items, len(artefact.products)) + exclude
     more, more_scores = artefact.popular.recommend(users, k, exclude=csr_matrix(taken), allowed=mask)
     ids = artefact.products.ids
     personal = artefact.model.name != artefact.popular.name
@@ -123,12 +123,12 @@ def _counted(pick: Pick, buyers: dict[int, int]) -> Pick:
     return Pick(pick.product_id, pick.score, pick.level, because)
 
 
-def _fill_with_newest(picks: Picks, k: int, at: datetime, exclude_bought: bool) -> Picks:
+def _fill_with_newest(picks: Picks, k: int, at: datetime) -> Picks:
     """Give the last rung to whoever has a short list still: a shop with few orders, or a shopper who has it all."""
     short = [shopper for shopper, row in picks.items() if len(row) < k]
     if not short:
         return picks
-    bought = _bought(short, at) if exclude_bought else {}
+    bought = _bought(short, at)
     longest = max(len(own) for own in [*bought.values(), []])
     newest = queries.newest_products(2 * k + longest)
     for shopper in short:
@@ -146,10 +146,10 @@ def _bought(shopper_ids: Collection[int], at: datetime) -> dict[int, set[int]]:
     return bought
 
 
-def _best_sellers(shopper_ids: Collection[int], k: int, at: datetime, exclude_bought: bool) -> Picks:
+def _best_sellers(shopper_ids: Collection[int], k: int, at: datetime) -> Picks:
     """Serve without a model: what most shoppers ordered."""
     sellable = set(queries.sellable_products().tolist())
-    bought = _bought(shopper_ids, at) if exclude_bought else {}
+    bought = _bought(shopper_ids, at)
     longest = max((len(own) for own in bought.values()), default=0)
     found = queries.best_sellers(at, sellable, k + longest)
     picks = {}

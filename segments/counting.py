@@ -65,18 +65,18 @@ def first(rule: Any, now: datetime | None = None) -> Counted:
     return Counted(state, at, found.count, found.low, found.high, found.seconds)
 
 
-def exact(rule: Any, now: datetime | None = None, *, seconds: float = EDITOR_SECONDS) -> Counted:
+def exact(rule: Any, now: datetime | None = None) -> Counted:
     """Return the exact count and who may be mailed; when it takes too long the last one, else the estimate.
 
     Who may be mailed is a second question with as much time; without an answer `reach` is None.
     """
     at, key = now or timezone.now(), _key(rule)
     started = time.perf_counter()
-    n = number(rule, at, seconds=seconds)
+    n = number(rule, at)
     if n is None:
         return _without(rule, at, key)
     took = round(time.perf_counter() - started, 3)
-    found = Counted(State.EXACT, at, n, n, n, took, in_time(lambda: queries.reach(rule, at), seconds))
+    found = Counted(State.EXACT, at, n, n, n, took, in_time(lambda: queries.reach(rule, at), EDITOR_SECONDS))
     cache.set(key, found, KEPT_SECONDS)
     return found
 

@@ -25,6 +25,8 @@ from segments.rules.limits import ANSWERS
 logger = logging.getLogger(__name__)
 # A prime, so that the shuffle meets every rest.
 SHUFFLE = 1_000_003
+# Shoppers and days that a page shows, values that an input offers.
+N_SHOWN, HISTORY_DAYS, MOST_VALUES = 6, 90, 300
 
 
 @dataclass(frozen=True)
@@ -123,31 +125,31 @@ def segment_list() -> QuerySet[Segment]:
     return Segment.objects.annotate(n_campaigns=Count("campaigns")).order_by("-updated_at", "pk")
 
 
-def sample(rule: Any, *, draw: int, n: int = 6, now: datetime | None = None) -> list[Shopper]:
-    """Return up to n shoppers that fit, the same for the same draw, others for another; one query."""
+def sample(rule: Any, *, draw: int, now: datetime | None = None) -> list[Shopper]:
+    """Return up to six shoppers that fit, the same for the same draw, others for another; one query."""
     # Ids shuffled by arithmetic: the database keeps the best six while it reads, no matter how many fit.
     shuffled = (F("pk") % SHUFFLE * (draw % SHUFFLE + 1)) % SHUFFLE
-    return list(rules.matching(rule, now).select_related("profile", "prediction").order_by(shuffled, "pk")[:n])
+    return list(rules.matching(rule, now).select_related("profile", "prediction").order_by(shuffled, "pk")[:N_SHOWN])
 
 
-def size_history(segment: Segment, days: int = 90) -> list[SegmentSize]:
-    """Return the daily sizes of the last days, oldest first."""
-    since = timezone.now() - timedelta(days=days)
+def size_history(segment: Segment) -> list[SegmentSize]:
+    """Return the daily sizes of the last 90 days, oldest first."""
+    since = timezone.now() - timedelta(days=HISTORY_DAYS)
     return list(SegmentSize.objects.filter(segment=segment, on__gte=since.date()).order_by("on"))
 
 
-def known_values(field_name: str, limit: int = 300) -> list[str]:
+def known_values(field_name: str) -> list[str]:
     """Return the values that a text field has in this shop, by name."""
     if field_name in ANSWERS:
-        return _distinct(Event.objects.filter(question__isnull=False), field_name, limit)
+        return _distinct(Event.objects.filter(question__isnull=False), field_name)
     if field_name == "bought_category":
-        return _distinct(Product.objects.all(), "category", limit)
-    return _distinct(Shopper.objects.all(), rules.FIELDS[field_name].path, limit)
+        return _distinct(Product.objects.all(), "category")
+    return _distinct(Shopper.objects.all(), rules.FIELDS[field_name].path)
 
 
-def _distinct(rows: QuerySet[Any], path: str, limit: int) -> list[str]:
+def _distinct(rows: QuerySet[Any], path: str) -> list[str]:
     filled = rows.exclude(**{path: ""}).exclude(**{f"{path}__isnull": True})
-    return list(filled.order_by(path).values_list(path, flat=True).distinct()[:limit])
+    return list(filled.order_by(path).values_list(path, flat=True).distinct()[:MOST_VALUES])
 
 
 def segment_named(name: str) -> Segment:

@@ -66,21 +66,21 @@ def a_number(text: str) -> Decimal:
     return number
 
 
-def key_page(request: HttpRequest, rows: "QuerySet[Any]", by: Sorting, per_page: int = PER_PAGE) -> KeyPage:
+def key_page(request: HttpRequest, rows: "QuerySet[Any]", by: Sorting) -> KeyPage:
     """Return the page that ?after= or ?before= asks for; nonsense shows the first. One query, two where values end."""
     after, before = (_place(request.GET.get(name, ""), by) for name in ("after", "before"))
     if before is not None:
-        found = _upwards(rows, by, before, per_page + 1)
-        if len(found) > per_page:
+        found = _upwards(rows, by, before, PER_PAGE + 1)
+        if len(found) > PER_PAGE:
             shown = found[1:]
             return KeyPage(shown, _url(request, "before", shown[0], by), _url(request, "after", shown[-1], by))
         after = None
-    found = _downwards(rows, by, after, per_page + 1)
-    shown = found[:per_page]
+    found = _downwards(rows, by, after, PER_PAGE + 1)
+    shown = found[:PER_PAGE]
     return KeyPage(
         shown,
         _url(request, "before", shown[0], by) if after is not None and shown else "",
-        _url(request, "after", shown[-1], by) if len(found) > per_page else "",
+        _url(request, "after", shown[-1], by) if len(found) > PER_PAGE else "",
     )
 
 

@@ -136,9 +136,9 @@ def bootstrap(values: np.ndarray, seed: int = 0) -> Interval:
     return {"value": float(values.mean()), "low": float(low), "high": float(high)}
 
 
-def paired_difference(score: Score, reference: Score, seed: int = 0, metric: str = "ndcg") -> Interval:
-    """Return how much better a model ranks than the reference for the same users, with its 95 % interval."""
-    return bootstrap(score.per_user[metric] - reference.per_user[metric], seed)
+def paired_difference(score: Score, reference: Score, seed: int = 0) -> Interval:
+    """Return how much better (NDCG) a model ranks than the reference for the same users, with its 95 % interval."""
+    return bootstrap(score.per_user["ndcg"] - reference.per_user["ndcg"], seed)
 
 
 def summary(score: Score, exam: Exam) -> dict[str, Any]:

@@ -26,11 +26,11 @@ def can_train(outcome: np.ndarray) -> bool:
     return len(outcome) >= FEWEST_ROWS and min(ordered, len(outcome) - ordered) >= 50
 
 
-def chosen_rows(n: int, seed: int, most: int = MOST_ROWS) -> np.ndarray:
-    """Return the places of at most `most` of n rows, by chance, ascending."""
-    if n <= most:
+def chosen_rows(n: int, seed: int) -> np.ndarray:
+    """Return the places of at most MOST_ROWS of n rows, by chance, ascending."""
+    if n <= MOST_ROWS:
         return np.arange(n)
-    return np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
+    return np.sort(np.random.default_rng(seed).choice(n, MOST_ROWS, replace=False))
 
 
 def train_amounts(features: np.ndarray, amounts: np.ndarray, seed: int = 0) -> Any:

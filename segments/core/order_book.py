@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 # Windows, in days before the moment, in which orders and money are counted.
-RECENT = (30.0, 90.0, 180.0, 365.0)
+YEAR = 365.0
+RECENT = (30.0, 90.0, 180.0, YEAR)
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def known_at(book: OrderBook, at: float, *, window: float = 90.0) -> Known:
     age, t_x = whole[first], whole[first] - whole[last]
     n, spent = n[buyer].astype(float), np.bincount(who, weights=money, minlength=n_all)[buyer]
     within = [ago <= days for days in RECENT]
-    a_year_ago = (ago <= 365.0) & (ago > 365.0 - window)
+    a_year_ago = (ago <= YEAR) & (ago > YEAR - window)
     return Known(
         buyer=buyer,
         x=x,
@@ -151,10 +152,10 @@ def happened(book: OrderBook, buyer: np.ndarray, start: float, days: float) -> t
     return orders.astype(float), money - returned
 
 
-def kept_share(book: OrderBook, at: float, days: float = 365.0) -> float:
-    """Return which share of the money of the days before a moment the shop kept after refunds, in [0, 1]."""
-    taken = book.money[(book.day < at) & (book.day >= at - days)].sum()
-    returned = book.back_money[(book.back_day < at) & (book.back_day >= at - days)].sum()
+def kept_share(book: OrderBook, at: float) -> float:
+    """Return which share of the money of the year before a moment the shop kept after refunds, in [0, 1]."""
+    taken = book.money[(book.day < at) & (book.day >= at - YEAR)].sum()
+    returned = book.back_money[(book.back_day < at) & (book.back_day >= at - YEAR)].sum()
     return float(np.clip(1 - returned / taken, 0.0, 1.0)) if taken > 0 else 1.0
 
 

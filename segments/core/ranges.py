@@ -133,7 +133,6 @@ def fit_level(
     ranges_at: Callable[[float, float], tuple[np.ndarray, np.ndarray]],
     happened: np.ndarray,
     drift: float,
-    share: float = SHARE,
 ) -> float:
     """Return the narrowest level whose ranges cover the share, whatever the season; the widest where none does.
 
@@ -151,7 +150,7 @@ def fit_level(
     """
     factors = (1.0, float(np.exp(-Z * drift)), float(np.exp(Z * drift)))
     for level in LEVELS:
-        if all(covers(*ranges_at(float(level), factor), happened) >= share for factor in factors):
+        if all(covers(*ranges_at(float(level), factor), happened) >= SHARE for factor in factors):
             return float(level)
     return float(LEVELS[-1])
 
