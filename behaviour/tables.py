@@ -1,10 +1,11 @@
 """An uploaded file on disk, opened as a table: its header, how its columns are read, its rows in chunks."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db import connection
@@ -13,7 +14,7 @@ from behaviour.core import parsing, reading, reading_blocks, shapes, unfolding
 from behaviour.core.cleaning import Cleaned, clean_events
 from behaviour.core.columns import PRODUCTS, SHOPPERS, Match, recognise
 from behaviour.core.masterdata import clean_products, clean_shoppers
-from behaviour.core.parsing import Block, Chunk, Shape
+from behaviour.core.parsing import Block, Chunk, Shape, TableError
 from behaviour.core.rules import Found
 from behaviour.core.typed import Reading
 from behaviour.models import Shop, Upload
@@ -22,6 +23,7 @@ from behaviour.models import Shop, Upload
 # PostgreSQL fills its indexes better with large ones; in SQLite's process they stand beside the database's own cache.
 SIZE, MOST = (80_000, 85_000) if connection.vendor == "postgresql" else (50_000, 55_000)
 SAMPLE_ROWS = 20_000
+LARGEST, PIECE = 2_000_000_000, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,20 @@ def folder(name: str) -> Path:
     path = Path(settings.MEDIA_ROOT) / name
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def store(file: BinaryIO, path: Path) -> tuple[str, int]:
+    """Keep what somebody sent, for this account alone, and return its SHA-256 and its size; TableError if too large."""
+    digest, size = hashlib.sha256(), 0
+    path.touch(mode=0o600)
+    with path.open("wb") as out:
+        while piece := file.read(PIECE):
+            size += len(piece)
+            if size > LARGEST:
+                raise TableError("too_large")
+            digest.update(piece)
+            out.write(piece)
+    return digest.hexdigest(), size
 
 
 def stored_file(upload: Upload) -> Path:

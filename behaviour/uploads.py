@@ -1,6 +1,5 @@
 """An upload from its arrival to its undo: receive, check, queue, resume, sweep. Its end is in ``removal``."""
 
-import hashlib
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
@@ -21,8 +20,6 @@ from behaviour.upload_words import FIELD_NAMES, fields_text, problem_text
 from mailai.accounts import audit
 from mailai.errors import InputError, StateError
 
-LARGEST = 2_000_000_000
-BLOCK = 1 << 20
 # Refused rows and files that nobody imported are kept so long.
 KEPT_FOR = timedelta(days=7)
 State = Upload.State
@@ -40,7 +37,7 @@ def receive_upload(file: BinaryIO, filename: str, by: Any = None, kind: str = "a
     upload = Upload(filename=filename[-255:], stored_as=f"{uuid.uuid4()}.bin", created_by=by, mapping={"kind": kind})
     path = tables.stored_file(upload)
     try:
-        _store(file, upload)
+        upload.sha256, upload.size = tables.store(file, path)
         upload.mapping |= {"shape": tables.look(upload).stored()}
         shaping.understand(upload)
     except TableError as error:
@@ -49,20 +46,6 @@ def receive_upload(file: BinaryIO, filename: str, by: Any = None, kind: str = "a
     upload.save()
     audit.record("upload.receive", upload, by=by, size=upload.size)
     return upload
-
-
-def _store(file: BinaryIO, upload: Upload) -> None:
-    digest, size = hashlib.sha256(), 0
-    path = tables.stored_file(upload)
-    path.touch(mode=0o600)
-    with path.open("wb") as out:
-        while block := file.read(BLOCK):
-            size += len(block)
-            if size > LARGEST:
-                raise TableError("too_large")
-            digest.update(block)
-            out.write(block)
-    upload.sha256, upload.size = digest.hexdigest(), size
 
 
 def match_of(upload: Upload) -> Match:

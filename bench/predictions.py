@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from bench.imports import ended
-from bench.shop import add_options, shop_places
+from bench.shop import add_options, finished, shop_places
 
 WAYS = "bench.predictions_ways"
 IN_MEMORY = 1_000_000
@@ -89,10 +89,7 @@ def main() -> int:
             place.make()
             result[place.vendor] = place.run(WAYS, "database")
             wrong += show_cost(place.vendor, result[place.vendor])
-    for one in wrong:
-        print(f"OVER: {one}")
-    print(json.dumps(result | {"over": wrong}))
-    return int(bool(wrong))
+    return finished(result, wrong)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,10 @@ ARGS=: --shoppers, --products, --events, --opens, --repeats, --random, --only sq
 """
 
 import argparse
-import json
 import sys
 from typing import Any
 
-from bench.shop import add_options, shop_places
+from bench.shop import add_options, finished, shop_places
 
 WAYS, PAGES = "bench.segments_ways", "bench.segments_pages"
 MOST_ESTIMATE_MS, MOST_EXACT_MS, MOST_RATIO, LEAST_HELD = 100.0, 2000.0, 3.0, 0.95
@@ -78,10 +77,7 @@ def main() -> int:
             show(place.vendor, made, measured)
             wrong += judged(place.vendor, measured)
             result[place.vendor] = made | measured
-    for one in wrong:
-        print(f"OVER: {one}")
-    print(json.dumps(result | {"over": wrong}))
-    return int(bool(wrong))
+    return finished(result, wrong)
 
 
 if __name__ == "__main__":

@@ -104,6 +104,14 @@ def shop_places(given: argparse.Namespace) -> Iterator[list[ShopPlace]]:
         yield found
 
 
+def finished(result: dict[str, Any], wrong: list[str]) -> int:
+    """Print what is beyond its limit and the JSON line; 1 when there is such a thing."""
+    for one in wrong:
+        print(f"OVER: {one}")
+    print(json.dumps(result | {"over": wrong}))
+    return int(bool(wrong))
+
+
 def make(sizes: dict[str, int]) -> dict[str, Any]:
     """Make the tables, and the shop where there is none yet."""
     call_command("migrate", verbosity=0)

@@ -16,8 +16,6 @@ from behaviour.core.parsing import Block, Shape, TableError
 from behaviour.upload_words import problem_text
 from mailai.errors import InputError
 
-LARGEST = 2_000_000_000
-PIECE = 1 << 20
 # Names of each column that are looked up to find out which one names shoppers; values that a person sees.
 TRIED, SHOWN = 200, 3
 # Columns that are tried: each costs a few queries.
@@ -56,7 +54,7 @@ def keep(file: BinaryIO) -> Kept:
     stored_as = f"{uuid.uuid4()}.bin"
     path = path_of(stored_as)
     try:
-        size = _store(file, path)
+        _sha256, size = tables.store(file, path)
         with path.open("rb") as stored:
             return _looked(stored, stored_as, size)
     except TableError as error:
@@ -96,18 +94,6 @@ def place_of(header: list[str], column: str) -> int:
         named = ", ".join(f"“{name}”" for name in header[:20])
         raise InputError(_("The file has no column “%(name)s”. It has: %(names)s.") % {"name": column, "names": named})
     return header.index(column)
-
-
-def _store(file: BinaryIO, path: Path) -> int:
-    size = 0
-    path.touch(mode=0o600)
-    with path.open("wb") as out:
-        while block := file.read(PIECE):
-            size += len(block)
-            if size > LARGEST:
-                raise TableError("too_large")
-            out.write(block)
-    return size
 
 
 def _looked(file: BinaryIO, stored_as: str, size: int) -> Kept:
