@@ -104,7 +104,7 @@ def test_a_list_is_whom_its_rows_name(data: Any, db: None) -> None:
     Shopper.everything.all().delete()
     shoppers = [Shopper.objects.create(external_id=f"id-{n}") for n in range(6)]
     for one in shoppers[:4]:
-        identity.save_identity(one, email=f"{one.external_id}@mail.example")
+        identity.save_identities([{"shopper_id": one.pk, "email": f"{one.external_id}@mail.example"}])
     names = {one.external_id: one.pk for one in shoppers} | {one.pseudonym: one.pk for one in shoppers}
     names |= {f"{one.external_id}@mail.example": one.pk for one in shoppers[:4]}
     names |= {f" {one.external_id.upper()}@MAIL.example ": one.pk for one in shoppers[:4]}
