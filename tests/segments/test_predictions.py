@@ -230,3 +230,16 @@ def test_the_command_answers_in_json(crowd: Any) -> None:
     answer = json.loads(out.getvalue())
     assert answer["shoppers"] == 20
     assert set(answer["chosen"]) == {"orders", "spend", "chance", "churn", "category"}
+
+
+@pytest.mark.parametrize("n_orders", [0, 1])
+def test_nothing_is_locked_however_thin_the_data(make_shopper: Any, make_event: Any, n_orders: int) -> None:
+    shopper = make_shopper()
+    for _number in range(n_orders):
+        make_event(shopper, at=NOW - timedelta(days=20), order_ref="o", amount=40)
+    run = predictions.predict(NOW)
+    assert (run.state, run.n_shoppers, run.metrics["year"]) == ("done", n_orders, {})
+    for row in Prediction.objects.all():
+        assert all(holds(row))
+        # One order says little: the chance to leave may be nearly anything.
+        assert row.churn_chance_high - row.churn_chance_low > 0.3
