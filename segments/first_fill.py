@@ -1,6 +1,6 @@
 """A shop's first profiles are written without the indexes that rules and lists use; those are built at once afterwards.
 
-Their entries come in at random places, so that each part writes nearly all their pages again: a third of the time.
+Their entries come in at random places, so that each part writes nearly all their pages again.
 Nobody misses them: there is no profile yet that somebody could ask for.
 """
 

@@ -122,7 +122,7 @@ def snapshots(history: StageHistory | None) -> list[StageSnapshot]:
 
 
 def pair(before: StageSnapshot, after: StageSnapshot) -> Pair:
-    """Return the stages of everybody on two days of one run; two queries, 10 ms for a million.
+    """Return the stages of everybody on two days of one run; two queries whatever their number.
 
     Raises
     ------
