@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The whole suite on SQLite, then on PostgreSQL all but what a browser walks through, which is the same on both and half
-# the time. On a laptop without PostgreSQL the second run is left out and says so;
-# in CI (MAILAI_REQUIRE_POSTGRES=1) its absence is a failure.
+# The whole suite on SQLite, then on PostgreSQL all but what a browser walks through, which is the same on both. On a
+# laptop without PostgreSQL the second run is left out and says so; in CI (MAILAI_REQUIRE_POSTGRES=1) its absence is a
+# failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export MAILAI_SECRET_KEY=${MAILAI_SECRET_KEY:-only-for-tests} MAILAI_FIELD_KEYS=${MAILAI_FIELD_KEYS:-AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=}
