@@ -15,7 +15,7 @@ from behaviour.core.api_events import MOST_EVENTS, SENTENCES
 from mailai.accounts.roles import public
 
 SNIPPET_SECONDS = 3600
-# What other apps answer at addresses below /api/v1/, told by them when they are ready.
+# What other apps answer at addresses below /api/v1/, told by them where they declare the addresses.
 _more: list[dict[str, Any]] = []
 
 
