@@ -52,6 +52,14 @@ def test_login_pages_stand_in_our_look(client: Client, name: str, language: str)
     assert f'lang="{language}"' in html
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(("language", "words"), [("en", "Forgot your password?"), ("zh-hans", "忘记密码？")])
+def test_the_login_page_offers_a_new_password_once(client: Client, language: str, words: str) -> None:
+    html = client.get(reverse("account_login"), headers={"accept-language": language}).content.decode()
+    assert html.count(reverse("account_reset_password")) == 1
+    assert html.count(words) == 1
+
+
 def test_the_password_page_and_the_way_out_work(client_for: Any, marketer: Any) -> None:
     client = client_for(marketer)
     assert "mx-bare-card" in client.get(reverse("account_change_password")).content.decode()
