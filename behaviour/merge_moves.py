@@ -35,15 +35,20 @@ def ids_in(moved: Moved, label: str) -> list[int]:
     return list(moved.get(label, []))
 
 
+def keys_to_shopper() -> list[Any]:
+    """Return the relations of all that points at a shopper, in whatever app, hidden ones (``related_name="+"``) too."""
+    found = Shopper._meta.get_fields(include_hidden=True)
+    return [one for one in found if one.auto_created and not one.concrete and (one.one_to_many or one.one_to_one)]
+
+
 def fields_to_shopper() -> list[tuple[Any, str]]:
     """Return (model, field) of all that belongs to a person, in whatever app; events first, flattened names second.
 
-    What is one to one is computed (a profile) or has rules of its own (an identity).
+    What is one to one is computed (a profile) or has rules of its own (an identity); a merge tells of both.
     """
-    relations = Shopper._meta.related_objects
     others = [
         (one.related_model, one.field.name)
-        for one in relations
+        for one in keys_to_shopper()
         if not one.one_to_one and one.related_model not in (Event, Merge, Shopper)
     ]
     return [(Event, "shopper"), (Shopper, "merged_into"), *others]
@@ -63,9 +68,9 @@ def forward(kept_of: dict[int, int]) -> dict[int, Moved]:
         for joined, ids in found.items():
             moved[joined][model._meta.label] = as_ranges(ids) if model is Event else ids
         follow(model, name, [pk for pk, _joined in rows])
-    for relation in Shopper._meta.related_objects:
+    for relation in keys_to_shopper():
         if relation.one_to_one and relation.related_model is not Identity:
-            relation.related_model._base_manager.filter(shopper_id__in=list(kept_of)).delete()  # type: ignore[union-attr]
+            relation.related_model._base_manager.filter(shopper_id__in=list(kept_of)).delete()
     return moved
 
 

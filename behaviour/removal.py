@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from behaviour import first_load, merging, netting, product_history, tables, turns
+from behaviour import first_load, merge_moves, merging, netting, product_history, tables, turns
 from behaviour.models import Consent, ConsentState, Event, Product, Shopper, Upload
 from behaviour.people_loading import proof_of
 from behaviour.rejects import drop_rejects
@@ -159,11 +159,11 @@ def _delete(upload: Upload, rows: Any) -> int:
 def _unused_shoppers(upload: Upload) -> Any:
     """Shoppers made by the file on whom no event, mail or permission of another origin hangs."""
     rows = Shopper.everything.filter(upload=upload)
-    for relation in Shopper._meta.related_objects:
+    for relation in merge_moves.keys_to_shopper():
         # A profile is computed and an identity came with the file; all else is somebody's record.
         if relation.one_to_one:
             continue
-        others = relation.related_model._base_manager.filter(**{relation.field.name: OuterRef("pk")})  # type: ignore[union-attr]
+        others = relation.related_model._base_manager.filter(**{relation.field.name: OuterRef("pk")})
         if relation.related_model is Consent:
             # A withdrawal that the file brought goes with the shopper, but not before her.
             others = others.exclude(proof=proof_of(upload))
