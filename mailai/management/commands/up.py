@@ -135,6 +135,8 @@ def _login_hint() -> str:
     """Tell how to log in; the first start makes an admin with a random password and prints it once."""
     file = settings.MAILAI_DATA_DIR / "keys" / "first-login"
     if not User.objects.exists():
+        # Before the account: keys from the environment leave no such folder, and a password nobody saw locks us out.
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         password = secrets.token_urlsafe(12)
         User.objects.create_superuser("admin@shop.example", password, name="Admin")
         file.touch(mode=0o600)
