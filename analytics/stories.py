@@ -85,12 +85,13 @@ def _things(entry: Entry) -> str:
         return _("something")
     named = [_strong(name) for name in entry.products]
     if entry.n_more:
-        more = ngettext("%(count)s more product", "%(count)s more products", entry.n_more)
-        named.append(conditional_escape(more % {"count": count(entry.n_more)}))
-    if len(named) == 1:
-        return named[0]
-    first = mark_safe(conditional_escape(pgettext("between the words of a list", ", ")).join(named[:-1]))  # noqa: S308 escaped
-    return _say(_("%(first)s and %(last)s"), first=first, last=named[-1])
+        comma = conditional_escape(pgettext("between the words of a list", ", "))
+        first = mark_safe(comma.join(named))  # noqa: S308 escaped
+        more = ngettext(
+            "%(products)s and %(count)s more product", "%(products)s and %(count)s more products", entry.n_more
+        )
+        return _say(more, products=first, count=count(entry.n_more))
+    return named[0] if len(named) == 1 else _say(_("%(first)s and %(last)s"), first=named[0], last=named[-1])
 
 
 def _with_product(text: str) -> Sentence:

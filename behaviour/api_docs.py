@@ -52,7 +52,10 @@ def docs(request: HttpRequest) -> HttpResponse:
         "nav": "admin",
         "operations": [*operations, *_more],
         "errors": api_schema.ERRORS,
-        "codes": [(code, text.format(field="…", detail="…")) for code, text in sorted(SENTENCES.items())],
+        "codes": [
+            (code, text.format(field="…", detail="what is wrong with its value"))
+            for code, text in sorted(SENTENCES.items())
+        ],
         "address": settings.MAILAI_PUBLIC_URL,
         "most": MOST_EVENTS,
         "megabytes": MOST_BYTES // 1_000_000,

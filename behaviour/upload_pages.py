@@ -83,7 +83,7 @@ def check_context(upload: Upload) -> dict[str, Any]:
             "kind": "bad",
             "text": REASONS[code][0],
             "n": n,
-            "example": _("line %(line)s") % {"line": preview["examples"].get(code, "")},
+            "example": _example_text(preview["examples"].get(code, "")),
             "does": _("Refused"),
             "help": REASONS[code][1],
             "map": code == "unknown_event",
@@ -116,6 +116,14 @@ def check_context(upload: Upload) -> dict[str, Any]:
         "normal": normal(quality.report_of(upload), quality.comparison(upload)),
         "counts_later": unchanged_known,
     }
+
+
+def _example_text(example: str) -> str:
+    """Return where a refused row stands, and its cell: line 12: date = “31/02/2026”."""
+    line, _colon, cell = example.partition(": ")
+    if not cell:
+        return _("line %(line)s") % {"line": line} if line else ""
+    return _("line %(line)s: %(cell)s") % {"line": line, "cell": cell}
 
 
 def _fix_text(fix: list[Any] | None) -> str:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from behaviour.core.parsing import TableError
+from mailai.ui import numbers
 
 # Reason -> (why, what to do).
 REASONS = {
@@ -273,12 +274,12 @@ def problem_text(error: TableError) -> str:
 
 def fields_text(groups: Iterable[Iterable[str]]) -> str:
     """Return the names of fields, of each group one is enough: Event type, Time of event or Position."""
-    return ", ".join(gettext(" or ").join(str(FIELD_NAMES[name]) for name in group) for group in groups)
+    return numbers.listed(gettext(" or ").join(str(FIELD_NAMES[name]) for name in group) for group in groups)
 
 
 def note_text(note: Mapping[str, Any]) -> str:
     """Return the sentence about something odd in the header."""
-    return str(NOTES[note["code"]]) % {**note, "names": ", ".join(note.get("names", []))}
+    return str(NOTES[note["code"]]) % {**note, "names": numbers.listed(note.get("names", []))}
 
 
 def question_text(question: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from behaviour.models import Shop
 from mailai.ui import numbers
@@ -111,9 +112,10 @@ def _chart(
     labels = [one if len(one) <= LONGEST_LABEL else f"{one[: LONGEST_LABEL - 1]}…" for one in titles]
     # Two long names may be cut to the same label, which would make one bar of them.
     labels = [f"{one} {place}" if labels.count(one) > 1 else one for place, one in enumerate(labels, 1)]
-    said = ", ".join(f"{title} {numbers.percent(share)}" for title, share in zip(titles, shares, strict=True))
+    said = numbers.listed(f"{title} {numbers.percent(share)}" for title, share in zip(titles, shares, strict=True))
     return Chart(
-        id=name, finding=finding, explanation=why, label=said, columns=[_("Group"), column],
+        id=name, finding=finding, explanation=why, label=said,
+        columns=[pgettext("of similar shoppers", "Group"), column],
         figure=sideways(bars([Series(column, labels, shares, colour)], y_format=".0%")),
         rows=[(title, numbers.percent(share)) for title, share in zip(titles, shares, strict=True)],
         height=200 if len(titles) <= FEW_BARS else 280,

@@ -15,6 +15,7 @@ from behaviour.core import columns, parsing, reading, shapes
 from behaviour.core.parsing import Block, Shape, TableError
 from behaviour.upload_words import problem_text
 from mailai.errors import InputError
+from mailai.ui import numbers
 
 # Names of each column that are looked up to find out which one names shoppers; values that a person sees.
 TRIED, SHOWN = 200, 3
@@ -91,7 +92,7 @@ def pieces(kept: dict[str, Any]) -> Iterator[Iterator[Block]]:
 def place_of(header: list[str], column: str) -> int:
     """Return where a column stands; InputError when the file has none of that name."""
     if column not in header:
-        named = ", ".join(f"“{name}”" for name in header[:20])
+        named = numbers.listed(f"“{name}”" for name in header[:20])
         raise InputError(_("The file has no column “%(name)s”. It has: %(names)s.") % {"name": column, "names": named})
     return header.index(column)
 

@@ -167,7 +167,7 @@ def _coverage(metrics: dict[str, Any]) -> str:
 
 
 def _year(metrics: dict[str, Any]) -> list[str]:
-    """Say how a whole year would have been told, or why that can't be tried; and what is never tried by itself."""
+    """Say how a whole year would have been predicted, or why that can't be tried; and what is never tried by itself."""
     year, days = (
         metrics.get("year"),
         _("The day of the next order is not tried by itself: it follows from the chances."),
@@ -186,8 +186,8 @@ def _year(metrics: dict[str, Any]) -> list[str]:
     currency = Shop.current().currency
     return [
         _(
-            "The year was tried too, as it would have been told on %(day)s: %(orders_said)s orders and %(spend_said)s "
-            "were told, %(orders_came)s and %(spend_came)s came."
+            "The year was tried too, as it would have been predicted on %(day)s: %(orders_said)s orders and "
+            "%(spend_said)s were predicted, %(orders_came)s and %(spend_came)s came."
         )
         % {
             "day": numbers.day(parse_datetime(year["at"])),
@@ -198,7 +198,7 @@ def _year(metrics: dict[str, Any]) -> list[str]:
         },
         _(
             "Of %(n)s shoppers, %(orders)s ordered as often and %(spend)s spent as much as the 80%% range for the year "
-            "said; %(gone_said)s were told to order nothing, %(gone_came)s did. Visits and emails were left out."
+            "said; %(gone_said)s were predicted to order nothing, %(gone_came)s did. Visits and emails were left out."
         )
         % {
             "n": numbers.count(year["n"]),
@@ -212,15 +212,15 @@ def _year(metrics: dict[str, Any]) -> list[str]:
 
 
 def _charts(metrics: dict[str, Any]) -> tuple[Chart | None, ...]:
-    order = _calibration(metrics.get("calibration"), "calibration", _("Do as many order as was told?"), _("Ordered"))
+    order = _calibration(metrics.get("calibration"), "calibration", _("Do as many order as predicted?"), _("Ordered"))
     leave = _calibration(
-        metrics.get("calibration_churn"), "calibration-churn", _("Do as many leave as was told?"), _("Left")
+        metrics.get("calibration_churn"), "calibration-churn", _("Do as many leave as predicted?"), _("Left")
     )
     return order, leave, _totals(metrics), _drivers(metrics)
 
 
 def _calibration(table: list[dict[str, float]] | None, name: str, finding: str, what: str) -> Chart | None:
-    """Chances that were told beside what came of them."""
+    """Predicted chances beside what came of them."""
     if not table:
         return None
     said = [round(row["said"], 4) for row in table]
@@ -228,7 +228,7 @@ def _calibration(table: list[dict[str, float]] | None, name: str, finding: str, 
         what, said, [row["came"] for row in table], "c1",
         low=[row["low"] for row in table], high=[row["high"] for row in table],
     )  # fmt: skip
-    figure = dots([came], y_format=".0%", x_title=_("chance that was told"))
+    figure = dots([came], y_format=".0%", x_title=_("predicted chance"))
     ends = [0.0, max(*said, *(row["came"] for row in table))]
     line = {"x": ends, "y": ends, "mode": "lines", "line": {"color": "muted", "width": 1, "dash": "dot"}}
     figure["data"].insert(0, {"type": "scatter", "hoverinfo": "skip", **line})
@@ -239,18 +239,18 @@ def _calibration(table: list[dict[str, float]] | None, name: str, finding: str, 
         id=name,
         finding=finding,
         explanation=_(
-            "Shoppers in ten groups, from the lowest chance to the highest. On the dotted line what was told is what "
-            "came. Lines are 80%% ranges."
+            "Shoppers in ten groups, from the lowest chance to the highest. On the dotted line as many came as "
+            "predicted. Lines are 80%% ranges."
         )
         % {},
         figure=figure,
         label=ngettext(
-            "In %(held)s of %(all)s groups the chance that was told lies within the range of what came.",
-            "In %(held)s of %(all)s groups the chances that were told lie within the range of what came.",
+            "In %(held)s of %(all)s groups the predicted chance lies within the range of what came.",
+            "In %(held)s of %(all)s groups the predicted chances lie within the range of what came.",
             held,
         )
         % {"held": held, "all": len(table)},
-        columns=[_("Chance told"), what, _("80%% range") % {}, _("Shoppers")],
+        columns=[_("Predicted chance"), what, _("80%% range") % {}, _("Shoppers")],
         rows=[
             (
                 numbers.percent(row["said"]), numbers.percent(row["came"]),
@@ -268,17 +268,19 @@ def _totals(metrics: dict[str, Any]) -> Chart | None:
         return None
     days = [numbers.day(parse_datetime(str(row["at"]))) for row in rounds]
     said, came = ([round(row[f"orders_{end}"]) for row in rounds] for end in ("predicted", "happened"))
+    window = round(metrics.get("window", 0))
+    from_day = ngettext("%(n)s day from", "%(n)s days from", window) % {"n": window} if window else _("days from")
     return Chart(
         id="held-back",
-        finding=_("Orders that were told, and that came"),
+        finding=_("Orders predicted, and orders that came"),
         explanation=_(
             "The shop's last months, predicted as if they were still to come, by the models that serve now. Violet was "
-            "told, blue came."
+            "predicted, blue came."
         ),
-        figure=bars([Series(_("Told"), days, said, "ai"), Series(_("Came"), days, came, "c1")], x_title=_("days from")),
-        label=_("In the newest window %(said)s orders were told and %(came)s came.")
+        figure=bars([Series(_("Predicted"), days, said, "ai"), Series(_("Came"), days, came, "c1")], x_title=from_day),
+        label=_("In the newest window %(said)s orders were predicted and %(came)s came.")
         % {"said": numbers.count(said[-1]), "came": numbers.count(came[-1])},
-        columns=[_("Days from"), _("Told"), _("Came")],
+        columns=[_("Days from"), _("Predicted"), _("Came")],
         rows=[(day, numbers.count(a), numbers.count(b)) for day, a, b in zip(days, said, came, strict=True)],
     )
 

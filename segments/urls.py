@@ -29,6 +29,7 @@ urlpatterns = [
     path("lists/<uuid:uuid>/segment/", list_views.make_segment, name="list_segment"),
     path("<uuid:uuid>/", views.detail, name="detail"),
     path("<uuid:uuid>/know/", views.know, name="know"),
+    path("<uuid:uuid>/exact/", views.exact, name="exact"),
     path("<uuid:uuid>/edit/", views.edit, name="edit"),
     path("<uuid:uuid>/alert/dismiss/", views.dismiss_alert, name="dismiss_alert"),
     path("<uuid:uuid>/duplicate/", views.duplicate, name="duplicate"),

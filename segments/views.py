@@ -61,6 +61,16 @@ def know(request: UserRequest, uuid: UUID) -> HttpResponse:
     return _saved(request, segment, insights=found)
 
 
+@require_login
+@require_safe
+def exact(request: UserRequest, uuid: UUID) -> HttpResponse:
+    """Count a saved segment exactly, behind the estimate that readers see first; without htmx the page with it."""
+    segment = get_object_or_404(Segment, uuid=uuid)
+    if request.headers.get("HX-Request"):
+        return _counted(request, builder.from_rule(rules.validate(segment.rule)), exact=True, segment=segment)
+    return _saved(request, segment, exact=True)
+
+
 @require_role(MARKETER)
 @require_POST
 def edit(request: UserRequest, uuid: UUID) -> HttpResponse:
@@ -72,14 +82,7 @@ def edit(request: UserRequest, uuid: UUID) -> HttpResponse:
 @require_POST
 def count(request: UserRequest) -> HttpResponse:
     """Count the rule in the form, at once or exactly; nothing is saved."""
-    draft = builder.parse(request.POST)
-    found, counts = panel.counted(draft, exact="exact" in request.POST)
-    nodes = [node for node in builder.walk(draft) if node.path != builder.ROOT]
-    context = {
-        "panel": found, "may_edit": True, "swapped": True,
-        "counts": [(node.path, counts.get(node.path)) for node in nodes],
-    }  # fmt: skip
-    return render(request, "segments/_counted.html", context)
+    return _counted(request, builder.parse(request.POST), exact="exact" in request.POST)
 
 
 @require_role(MARKETER)
@@ -134,6 +137,16 @@ def dismiss_alert(request: UserRequest, uuid: UUID) -> HttpResponse:
     return redirect("segments:detail", uuid=segment.uuid)
 
 
+def _counted(request: UserRequest, draft: builder.Node, *, exact: bool, segment: Segment | None = None) -> HttpResponse:
+    found, counts = panel.counted(draft, exact=exact)
+    nodes = [node for node in builder.walk(draft) if node.path != builder.ROOT]
+    context = {
+        "panel": found, "may_edit": has_role(request.user, MARKETER), "swapped": True, "segment": segment,
+        "counts": [(node.path, counts.get(node.path)) for node in nodes],
+    }  # fmt: skip
+    return render(request, "segments/_counted.html", context)
+
+
 def _edit(request: UserRequest, segment: Segment) -> HttpResponse:
     draft, name = builder.parse(request.POST), request.POST.get("name", "")
     action = request.POST.get("action", "save")
@@ -159,12 +172,14 @@ def _saved(request: UserRequest, segment: Segment, **more: Any) -> HttpResponse:
     return _page(request, segment, draft, **more)
 
 
-def _page(request: UserRequest, segment: Segment, draft: builder.Node, **more: Any) -> HttpResponse:
+def _page(
+    request: UserRequest, segment: Segment, draft: builder.Node, *, exact: bool = False, **more: Any
+) -> HttpResponse:
     """Show the builder; htmx gets the conditions at once and then asks for the counts."""
     swapped = bool(getattr(request, "htmx", False)) and request.method == "POST"
     may_edit = has_role(request.user, MARKETER)
-    # Without script nobody asks again, and who may not edit has no form to ask with: then exactly, at once.
-    exact = request.method == "POST" or not may_edit
+    # Without script nobody asks again: what was posted is counted exactly, at once.
+    exact = exact or request.method == "POST"
     found, counts = (panel.Panel("counting"), {}) if swapped else panel.counted(draft, exact=exact)
     context = {
         "nav": "segments", "segment": segment, "name": segment.name, "panel": found, "swapped": swapped,

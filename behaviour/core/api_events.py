@@ -48,11 +48,11 @@ class Event(msgspec.Struct, forbid_unknown_fields=True, gc=False):
         ""
     )
     item_id: Annotated[Id, Meta(description="The product, for all but search and signup.")] = ""
-    quantity: Annotated[int, Meta(ge=1, le=MOST_PIECES)] = 1
+    quantity: Annotated[int, Meta(ge=1, le=MOST_PIECES, description="Pieces; left out: 1.")] = 1
     price: Annotated[float, Meta(ge=0, le=HIGHEST_PRICE, description="For one piece.")] | None = None
     rating: Annotated[float, Meta(ge=0, le=MOST_STARS, description="Stars; for a rating.")] | None = None
     currency: Annotated[str, Meta(max_length=3, description="Left out: the shop's own.")] = ""
-    order_id: Annotated[str, Meta(max_length=80)] = ""
+    order_id: Annotated[str, Meta(max_length=80, description="Lines with the same number are one order.")] = ""
     question: Annotated[str, Meta(max_length=LONGEST_ANSWER, description="What was asked; for a survey answer.")] = ""
     answer: Annotated[str, Meta(max_length=LONGEST_ANSWER, description="What was answered, in words or a number.")] = ""
     message_id: Annotated[UUID, Meta(description="The email that led here.")] | None = None

@@ -21,7 +21,7 @@ class ShopperRecord(msgspec.Struct, forbid_unknown_fields=True):
     first_name: Annotated[Name, Meta(description="Stored encrypted.")] = ""
     last_name: Annotated[Name, Meta(description="Stored encrypted.")] = ""
     phone: Annotated[str, Meta(max_length=40, description="Stored encrypted.")] = ""
-    country: Annotated[str, Meta(max_length=60)] = ""
+    country: Annotated[str, Meta(max_length=60, description="Where she lives: Germany.")] = ""
     locale: Annotated[str, Meta(max_length=10, description="Such as en or zh-hans.")] = ""
     consent: (
         Annotated[Literal["given", "withdrawn"], Meta(description="What she said about marketing email.")] | None
@@ -36,13 +36,16 @@ class ProductRecord(msgspec.Struct, forbid_unknown_fields=True):
     """A product; what is left out stays as it is."""
 
     item_id: Annotated[str, Meta(min_length=1, max_length=120, description="The shop's own id of the product.")]
-    name: Annotated[str, Meta(max_length=300)] = ""
+    name: Annotated[str, Meta(max_length=300, description="As it stands in emails.")] = ""
     category: Annotated[str, Meta(max_length=200, description="A path, broad first: Kitchen > Mugs.")] = ""
-    price: Annotated[float, Meta(ge=0, le=HIGHEST_PRICE)] | None = None
-    currency: Annotated[str, Meta(pattern="^([A-Z]{3})?$")] = ""
-    url: Annotated[str, Meta(pattern="^(https?://.*)?$", max_length=500)] = ""
-    image: Annotated[str, Meta(pattern="^(https?://.*)?$", max_length=500)] = ""
-    stock: Annotated[int, Meta(ge=-1_000_000_000, le=1_000_000_000)] | None = None
+    price: Annotated[float, Meta(ge=0, le=HIGHEST_PRICE, description="For one piece, today.")] | None = None
+    currency: Annotated[str, Meta(pattern="^([A-Z]{3})?$", description="Three letters; left out: the shop's own.")] = ""
+    url: Annotated[str, Meta(pattern="^(https?://.*)?$", max_length=500, description="Its page in the shop.")] = ""
+    image: Annotated[str, Meta(pattern="^(https?://.*)?$", max_length=500, description="Its picture.")] = ""
+    stock: (
+        Annotated[int, Meta(ge=-1_000_000_000, le=1_000_000_000, description="Pieces left; 0 keeps it out of emails.")]
+        | None
+    ) = None
     active: bool | None = None
     attributes: Annotated[dict[str, str | float | bool], Meta(description="Colour, size, brand and the like.")] = {}
 

@@ -49,7 +49,7 @@ def chance(share: Number | None) -> str:
 def chance_range(low: Number, high: Number) -> str:
     """Return both ends of a range of chances in whole percent, the unit once: 65–78%."""
     first, last = round(float(low) * 100), round(float(high) * 100)
-    return f"{first}–{last}%" if first != last else f"{first}%"
+    return f"{first}–{last}%" if first != last else chance(low)
 
 
 def lift(ratio: Number | None) -> str:

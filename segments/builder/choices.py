@@ -72,7 +72,7 @@ class Choices:
     @cached_property
     def answers(self) -> Options:
         """What they answered, to whichever question."""
-        return _plain(_known("answer"))
+        return _plain(sorted(_known("answer"), key=_by_size))
 
     @cached_property
     def segments(self) -> Options:
@@ -121,6 +121,12 @@ def mail_words() -> dict[str, Any]:
 
 def _plain(values: list[str]) -> Options:
     return [(value, value) for value in values]
+
+
+def _by_size(answer: str) -> tuple[bool, float, str]:
+    """Return what sorts 2 before 10, and numbers before words."""
+    number = float(answer) if answer.isdecimal() else 0.0
+    return not answer.isdecimal(), number, answer
 
 
 def _known(name: str) -> list[str]:

@@ -72,8 +72,10 @@ def _field(name: str, given: Given, choices: Choices) -> list[Control]:
         return found
     values, label = given.get("value", []), _("%(field)s: value") % {"field": asked.label}
     if asked.kind not in NUMERIC or asked.kind == CLUSTER:
-        shape = "list" if op in LISTS else "choice"
-        return [*found, Control(shape, "value", label, values, _with(choices.of_field(asked), values))]
+        options = _with(choices.of_field(asked), values)
+        if op in LISTS:
+            return [*found, _list_of("value", label, values, options)]
+        return [*found, Control("choice", "value", label, values, options)]
     unit, step = UNITS.get(asked.kind, ""), "1" if asked.kind in WHOLE_KINDS else "any"
     found.append(Control("number", "value", label, values, unit="" if op == BETWEEN else unit, step=step))
     if op == BETWEEN:
@@ -166,8 +168,14 @@ def _chosen(name: str, label: str, nothing: str, given: Given, options: Options)
     values = given.get(name, [])
     known = _with(options, values)
     if len(values) > 1 or name + SEVERAL in given.get("has", []):
-        return Control("list", name, label, values, known)
+        return _list_of(name, label, values, known)
     return Control("choice", name, label, values, [("", nothing), *known, (SEVERAL, _("several…"))], swaps=True)
+
+
+def _list_of(name: str, label: str, values: list[str], options: Options) -> Control:
+    """Several of many; what is chosen stands first, since only four of them are seen at a time."""
+    chosen_first = sorted(options, key=lambda option: option[0] not in values)
+    return Control("list", name, label, values, chosen_first)
 
 
 def _amount(prefix: str, given: Given) -> list[Control]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max, Min, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -150,8 +150,21 @@ def _counted(rule: Rule, shoppers: Sequence[Shopper], context: Context) -> dict[
         found, counted, moment = mails_within(rule, context), Count("pk"), MOMENTS[rule["mail"]]
     if found is None:
         return {}
-    rows = found.filter(shopper__in=shoppers).order_by().values("shopper_id").annotate(n=counted, last=Max(moment))
-    return {row["shopper_id"]: _said(rule, row["n"], numbers.day(row["last"].astimezone(context.zone))) for row in rows}
+    hers = found.filter(shopper__in=shoppers).order_by().values("shopper_id").annotate(n=counted, last=Max(moment))
+    if rule.get("did") == Event.Kind.SURVEY_ANSWER:
+        hers = hers.annotate(first_answer=Min("answer"), last_answer=Max("answer"))
+    said = {}
+    for row in hers:
+        last = numbers.day(row["last"].astimezone(context.zone))
+        answers = {row["first_answer"], row["last_answer"]} if "last_answer" in row else set()
+        said[row["shopper_id"]] = _answered(answers.pop(), last) if len(answers) == 1 else _said(rule, row["n"], last)
+    return said
+
+
+def _answered(answer: str, last: str) -> str:
+    """Say what she answered: the rule may ask for several answers, and she gave one."""
+    said = _("answered “%(answer)s”") % {"answer": answer}
+    return _("%(said)s, last %(day)s") % {"said": said, "day": last}
 
 
 def _said(rule: Rule, n: int, last: str) -> str:

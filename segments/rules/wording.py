@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from mailai.ui import numbers
+from mailai.ui.spacing import spaced
 from segments.fields import AHEAD, BETWEEN, BOUGHT, CHOICE, CLUSTER, DAYS, FIELDS, LISTS, NUMERIC, SHARE, Field
 from segments.rules import wording_behaviour
 from segments.rules.names import Names, names_in
@@ -58,7 +59,7 @@ def describe(rule: dict[str, Any], names: Names | None = None) -> str:
     if rule in ({"all": []}, {"not": {"not": {"all": []}}}):
         return _("All shoppers.")
     said = _Sentence(names or names_in([rule])).phrase(rule)
-    return _("Shoppers %(conditions)s.") % {"conditions": said}
+    return spaced(_("Shoppers %(conditions)s.") % {"conditions": said})
 
 
 WHOSE, WHO = gettext_lazy("whose %(phrase)s"), gettext_lazy("who %(phrase)s")

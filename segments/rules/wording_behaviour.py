@@ -129,11 +129,10 @@ def things(where: Rule) -> str:
         named.append(_("something of %(categories)s") % {"categories": numbers.listed(where["category"])})
     if "product" in where:
         named.append(numbers.listed(where["product"]))
-    if "question" in where:
-        named.append(numbers.listed(f"“{one}”" for one in where["question"]))
+    asked = [numbers.listed(f"“{one}”" for one in where["question"])] if "question" in where else []
     if "answer" in where:
-        named.append(_("with %(answers)s") % {"answers": numbers.listed(f"“{one}”" for one in where["answer"])})
-    return " · ".join(named)
+        asked.append(_("with %(answers)s") % {"answers": numbers.listed(f"“{one}”" for one in where["answer"])})
+    return " · ".join(filter(None, [*named, " ".join(asked)]))
 
 
 def _amount(amount: Rule) -> str:

@@ -89,3 +89,9 @@ def test_an_interval_says_whether_the_reference_is_left_out() -> None:
     shape = shapes.interval(0.51, 0.11, 1.06, reference=0, axis_low=-0.5, axis_high=1.5)
     assert (shape.point, shape.low, shape.high, shape.reference, shape.clear) == (50.5, 30.5, 78.0, 25.0, True)
     assert not shapes.interval(0.2, -0.11, 0.62, reference=0).clear
+
+
+def test_a_range_of_chances_that_is_a_point_is_as_unsure_as_a_chance() -> None:
+    assert [numbers.chance_range(*ends) for ends in ((0.65, 0.78), (0.001, 0.004), (0.997, 0.999))] == [
+        "65–78%", "<1%", ">99%",
+    ]  # fmt: skip

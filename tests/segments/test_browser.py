@@ -223,6 +223,7 @@ def test_an_uploaded_list_becomes_a_condition(
     page.fill("#segment-name", "Guests")
     page.get_by_role("button", name="Save").click()
     page.get_by_text("is saved").wait_for()
+    page.get_by_role("button", name="More actions").click()
     page.get_by_role("button", name="Freeze as a list").click()
     page.get_by_text("2 shoppers are on this list now.").wait_for()
     seen.check()

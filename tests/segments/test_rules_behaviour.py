@@ -9,6 +9,8 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
+import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -233,3 +235,13 @@ class CompiledEqualsObvious(TestCase):
                 assert list(rules.matching(rule, now).order_by("pk").values_list("pk", flat=True)) == expected, rule
                 assert rules.validate(rules.validate(rule)) == rules.validate(rule)
                 assert rules.describe(rules.validate(rule)).endswith(".")
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL knows how many events a shopper has")
+def test_what_follows_is_looked_up_among_the_events_of_one_shopper() -> None:
+    asked = {"first": {"did": "view"}, "then": {"did": "purchase"}, "happened": False, "days": 3, "same_product": True}
+    plan = rules.matching(
+        rules.validate({"sequence": asked, "within": {"days": 30}}), datetime(2026, 6, 15, tzinfo=UTC)
+    ).explain()
+    assert "SEARCH V0 USING INDEX event_shopper" in plan

@@ -100,7 +100,7 @@ def test_the_plain_form_leaves_out_what_goes_without_saying() -> None:
         ),
         (
             {"did": "survey_answer", "where": {"question": ["Why?"], "answer": ["Good", "Bad"]}},
-            "Shoppers who answered a survey “Why?” · with “Good”, “Bad”.",
+            "Shoppers who answered a survey “Why?” with “Good”, “Bad”.",
         ),
         (
             {"anniversary": "first_order", "to_days": 0},
@@ -149,6 +149,17 @@ def test_facts_say_why_a_shopper_fits(make_shopper: Any, make_product: Any, buy:
         buyer.pk: "2 orders of Mugs, last Fri 12 Jun",
         looker.pk: "last opened Thu 11 Jun",
     }
+
+
+def test_facts_say_what_she_answered_not_what_is_asked(make_shopper: Any, make_event: Any) -> None:
+    happy, torn = make_shopper(), make_shopper()
+    make_event(happy, "survey_answer", question="Recommend us?", answer="9")
+    for answer in ("9", "10"):
+        make_event(torn, "survey_answer", question="Recommend us?", answer=answer)
+    where = {"question": ["Recommend us?"], "answer": ["9", "10"]}
+    said = facts(rules.validate({"did": "survey_answer", "where": where}), [happy, torn], now=NOW, currency="GBP")
+    assert said[happy.pk].startswith("answered “9”, last ")
+    assert said[torn.pk].startswith("Answered a survey 2 times: Recommend us?, 9, 10, last ")
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,33 @@ def test_in_a_large_shop_the_list_shows_what_was_counted_last(
     assert "Tue 6 Jan" in client.get(url).content.decode()
 
 
+def test_who_only_reads_gets_the_estimate_first_and_the_exact_count_behind_it(
+    client_for: Any, manager: Any, make_shopper: Any
+) -> None:
+    for _n in range(8):
+        make_shopper(country="France")
+    rule = {"all": [{"field": "country", "op": "=", "value": "France"}]}
+    segment = Segment.objects.create(name="French", rule=rule)
+    sampling.draw(size=4)
+    client, url = client_for(manager), reverse("segments:exact", args=[segment.uuid])
+    page = client.get(reverse("segments:detail", args=[segment.uuid])).content.decode()
+    assert f'hx-get="{url}" hx-trigger="load"' in page
+    part = client.get(url, headers={"HX-Request": "true"}).content.decode()
+    assert ('<div class="mx-big num">8</div>' in part, 'id="sample" hx-swap-oob="true"' in part) == (True, True)
+    assert 'hx-get="' not in part
+    assert '<div class="mx-big num">8</div>' in client.get(url).content.decode()
+
+
+def test_a_segment_is_renamed_at_its_name_and_the_rest_stands_behind_more(
+    client_for: Any, marketer: Any, manager: Any, segment: Segment
+) -> None:
+    url = reverse("segments:detail", args=[segment.uuid])
+    page = client_for(marketer).get(url).content.decode()
+    assert page.index('form="segment-form" id="segment-name"') < page.index("More actions") < page.index("Delete")
+    read = client_for(manager).get(url).content.decode()
+    assert ("Export" in read, "More actions" in read, "segment-name" in read) == (True, False, False)
+
+
 def test_a_changed_rule_is_counted_again_on_the_same_day(marketer: Any, make_shopper: Any) -> None:
     make_shopper(country="France")
     segment = services.save_segment(Segment(), name="All", rule={"all": []}, by=marketer)
