@@ -4,10 +4,10 @@ A foreign key would say the same for each row, at half the speed of an import. O
 alone anyway; on PostgreSQL writers share an advisory lock that a remover takes for itself, until the transaction ends.
 """
 
-from django.db import connection
 from django.db.models import F
 
 from behaviour.models import Shop
+from mailai import locks
 
 LOCK = 0x4D41494C
 
@@ -17,27 +17,21 @@ def write_events() -> int:
 
     Who remembers ids from before must look them up again when the number has moved.
     """
-    _lock("pg_advisory_xact_lock_shared")
+    locks.hold(LOCK, shared=True)
     return Shop.objects.filter(pk=1).values_list("n_removals", flat=True).first() or 0
 
 
 def hold() -> None:
     """Wait, inside a transaction, until nobody removes; for who looks ids up after that."""
-    _lock("pg_advisory_xact_lock_shared")
+    locks.hold(LOCK, shared=True)
 
 
 def remove() -> None:
     """Wait, inside a transaction, until nobody writes events, and note that rows go."""
-    _lock("pg_advisory_xact_lock")
+    locks.hold(LOCK)
     Shop.objects.filter(pk=1).update(n_removals=F("n_removals") + 1)
 
 
 def alone() -> None:
     """Wait, inside a transaction, until nobody writes events or removes; ids that others remember stay true."""
-    _lock("pg_advisory_xact_lock")
-
-
-def _lock(function: str) -> None:
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {function}(%s)", [LOCK])
+    locks.hold(LOCK)

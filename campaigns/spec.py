@@ -33,6 +33,8 @@ def create_campaign(spec: Any, *, by: Any = None) -> Campaign:
     if not isinstance(spec, dict):
         raise InputError(_("The specification must be one JSON object."))
     _refuse_unknown(spec, KEYS)
+    # The segment, or what the rule names, is not deleted before the campaign is there.
+    rules.turns.wait()
     campaign = Campaign.objects.create(
         name=_text(spec, "name"),
         segment=_segment(spec),

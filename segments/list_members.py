@@ -33,12 +33,15 @@ def add_member(shopper: Shopper, to: ShopperList, *, by: Any) -> bool:
 
     Raises
     ------
-    StateError : the list is a frozen segment, or the shopper is gone.
+    StateError : the list is a frozen segment or not there for more, or the shopper is gone.
     """
     _check_changeable(to)
     with transaction.atomic():
         # Nobody is removed or merged until she is on it.
         turns.hold()
+        # Nor is the list deleted.
+        if not ShopperList.ready().select_for_update().filter(pk=to.pk).exists():
+            raise StateError(_("“%(name)s” was deleted meanwhile.") % {"name": to.name})
         if not Shopper.objects.filter(pk=shopper.pk).exists():
             raise StateError(_("%(shopper)s was removed or merged meanwhile.") % {"shopper": shopper})
         _member, new = ShopperListMember.objects.get_or_create(list=to, shopper=shopper)

@@ -12,7 +12,7 @@ from segments.models import ShopperList, ShopperListMember
 
 def listed() -> QuerySet[ShopperList]:
     """Return all lists, the newest first, with the segment that was frozen and who made them."""
-    return ShopperList.objects.select_related("segment", "created_by").order_by("-created_at", "-pk")
+    return ShopperList.objects.defer("waiting").select_related("segment", "created_by").order_by("-created_at", "-pk")
 
 
 def shoppers(of: ShopperList) -> QuerySet[Shopper]:

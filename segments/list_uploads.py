@@ -16,13 +16,13 @@ from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from behaviour import naming, turns
+from behaviour import naming
 from behaviour.core.parsing import Block, TableError
 from behaviour.upload_words import problem_text
 from mailai.accounts import audit
 from mailai.claims import claim_one
 from mailai.errors import InputError, StateError
-from segments import list_files, lists
+from segments import list_files, list_writing, lists
 from segments.models import ShopperList
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ READ_AT_ONCE = 500_000
 # Ids that wait to be made different ones; rows without a shopper that are shown.
 HELD, SHOWN = 500_000, 10
 # A reading that has said nothing for so long is dead; a file that nobody chose a column for is kept so long.
-DEAD_AFTER, KEPT_FOR = timedelta(seconds=60), timedelta(days=7)
+DEAD_AFTER, KEPT_FOR = list_writing.DEAD_AFTER, timedelta(days=7)
 MOST_TRIES = 3
 
 
@@ -174,18 +174,12 @@ def _ask_again(waiting: ShopperList, named: Named) -> None:
 
 
 def _write(waiting: ShopperList, named: Named) -> None:
-    """Write the members in short transactions, then make the list ready; who lost the race changes nothing.
+    """Write the members, then make the list ready; who lost the race changes nothing.
 
-    No rule asks a list that is not ready. A reading that begins again finds the same members and passes them over.
+    A reading that begins again finds the same members and passes them over.
     """
-    ids = named.ids
-    for start in range(0, len(ids), lists.BATCH):
-        with transaction.atomic():
-            # Nobody is removed or merged until these are written.
-            turns.hold()
-            lists.put_on(waiting, ids[start : start + lists.BATCH])
-            if not ShopperList.objects.filter(pk=waiting.pk, state=State.READING).update(heartbeat_at=now()):
-                return
+    if not list_writing.put_all(waiting, named.ids):
+        return
     with transaction.atomic():
         n_members = waiting.members.count()
         counts: dict[str, Any] = {

@@ -18,7 +18,7 @@ from mailai.errors import InputError, MailAIError
 from mailai.ui import numbers
 from mailai.ui.exports import csv_answer
 from mailai.ui.tables import paginate
-from segments import exporting, list_pages, list_queries, list_uploads, lists, name_rules, rules, tasks
+from segments import exporting, list_pages, list_queries, list_uploads, list_writing, lists, name_rules, rules, tasks
 from segments.models import Segment, ShopperList
 
 State = ShopperList.State
@@ -71,7 +71,17 @@ def _go_on(request: UserRequest, made: ShopperList) -> HttpResponse:
             list_uploads.read(made.pk)
         else:
             tasks.read_list.delay_on_commit(made.pk)
+    elif made.state == State.WRITING:
+        _finish(made)
     return redirect("segments:list_detail", uuid=made.uuid)
+
+
+def _finish(one: ShopperList) -> None:
+    """Write or remove a small list at once, leave a large one to a worker."""
+    if list_writing.is_small(one):
+        list_writing.go_on(one.pk)
+    else:
+        tasks.finish_list.delay_on_commit(one.pk)
 
 
 @require_login
@@ -81,7 +91,7 @@ def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
     one = get_object_or_404(list_queries.listed(), uuid=uuid)
     if request.headers.get("HX-Request"):
         # The waiting part asks; the page is loaded anew once the list is read.
-        if one.state != State.READING:
+        if one.state not in (State.READING, State.WRITING):
             return HttpResponse(headers={"HX-Refresh": "true"})
         return render(request, "segments/_list_reading.html", {"list": one})
     context = {"nav": "segments", "may_edit": has_role(request.user, MARKETER), **list_pages.detail(one)}
@@ -120,10 +130,11 @@ def delete(request: UserRequest, uuid: UUID) -> HttpResponse:
     """Remove a list that no rule names."""
     one = get_object_or_404(ShopperList, uuid=uuid)
     try:
-        lists.delete(one, by=request.user)
+        lists.begin_delete(one, by=request.user)
     except MailAIError as error:
         messages.error(request, str(error))
         return redirect("segments:list_detail", uuid=uuid)
+    _finish(one)
     messages.success(request, _("“%(name)s” is deleted.") % {"name": one.name})
     return redirect("segments:lists")
 
@@ -157,18 +168,18 @@ def freeze(request: UserRequest, uuid: UUID) -> HttpResponse:
     """Make a list of who is in a segment now, and show it."""
     segment = get_object_or_404(Segment, uuid=uuid)
     try:
-        made = lists.freeze(segment, by=request.user)
+        made = lists.begin_freeze(segment, by=request.user)
     except MailAIError as error:
         messages.error(request, str(error))
         return redirect("segments:detail", uuid=uuid)
     n = made.n_members
     sentence = ngettext(
-        "%(n)s shopper is on this list now. It stays as it is, whatever the segment does.",
-        "%(n)s shoppers are on this list now. It stays as it is, whatever the segment does.",
+        "The list keeps %(n)s shopper, whatever the segment does from now on.",
+        "The list keeps %(n)s shoppers, whatever the segment does from now on.",
         n,
     )
     messages.success(request, sentence % {"n": numbers.count(n)})
-    return redirect("segments:list_detail", uuid=made.uuid)
+    return _go_on(request, made)
 
 
 @require_login

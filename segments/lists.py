@@ -3,27 +3,21 @@
 from typing import Any
 
 import numpy as np
-from django.db import connection, transaction
-from django.db.models import F, QuerySet
-from django.db.models.functions import Coalesce
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from behaviour import turns
-from behaviour.models import Shop, Shopper, Upload
+from behaviour.models import Shop
 from mailai.accounts import audit
 from mailai.errors import StateError
 from mailai.ui import numbers
-from segments import list_files, name_rules, rules, services, usage
-from segments.models import Segment, ShopperList, ShopperListMember
-from segments.statements import select
-
-# Ids that one statement asks for.
-BATCH = 5_000
+from segments import list_writing, name_rules, reading, rules, services, usage
+from segments.core import members
+from segments.models import Segment, ShopperList
 
 
-def freeze(segment: Segment, *, name: str = "", by: Any = None) -> ShopperList:
-    """Make a list of who is in a segment at this moment; one statement, about 10 seconds a million.
+def begin_freeze(segment: Segment, *, name: str = "", by: Any = None) -> ShopperList:
+    """Note who is in a segment at this moment as a list, which list_writing.go_on writes; one question.
 
     Raises
     ------
@@ -32,67 +26,52 @@ def freeze(segment: Segment, *, name: str = "", by: Any = None) -> ShopperList:
     name = checked(name) if name else ""
     today = Shop.current().day_of(timezone.now()).isoformat()
     proposed = _("%(segment)s, %(day)s") % {"segment": segment.name[: name_rules.NAME_LENGTH - 20], "day": today}
+    # Asked before the transaction: on SQLite nobody waits for the answer.
+    ids = reading.ids(rules.matching(segment.rule))
+    if not len(ids):
+        raise StateError(_("Nobody is in “%(name)s” now, so there is nothing to freeze.") % {"name": segment.name})
     with transaction.atomic():
-        # Nobody is removed or merged until the members are written.
-        turns.hold()
-        made = ShopperList.objects.create(
-            name=name or free(proposed), source=ShopperList.Source.FROZEN, origin=segment.name,
-            segment=segment, created_by=by,
-        )  # fmt: skip
-        made.n_members = _fill(made, rules.matching(segment.rule).order_by().values(who=F("pk")))
-        if not made.n_members:
-            raise StateError(_("Nobody is in “%(name)s” now, so there is nothing to freeze.") % {"name": segment.name})
-        made.save(update_fields=["n_members"])
-        audit.record("list.freeze", made, by=by, segment=str(segment.uuid), shoppers=made.n_members)
+        made = _noted(ids, name=name or free(proposed), origin=segment.name, segment=segment, created_by=by)
+        audit.record("list.freeze", made, by=by, segment=str(segment.uuid), shoppers=len(ids))
     return made
 
 
+def freeze(segment: Segment, *, name: str = "", by: Any = None) -> ShopperList:
+    """Make a list of who is in a segment at this moment; raises as `begin_freeze` does."""
+    return _finished(begin_freeze(segment, name=name, by=by))
+
+
 def freeze_shoppers(ids: np.ndarray, *, name: str, by: Any) -> ShopperList:
-    """Make a list of these shoppers; asked again, return the list of that name.
+    """Make a list of these shoppers, ids ascending; asked again, go on with the list of that name, or return it.
 
     Raises
     ------
     StateError : all of them were removed meanwhile.
     """
     there = ShopperList.objects.filter(name=name).first()
-    if there:
-        return there
-    with transaction.atomic():
-        turns.hold()
-        made = ShopperList.objects.create(name=name, source=ShopperList.Source.FROZEN, created_by=by)
-        made.n_members = put_on(made, ids)
-        if not made.n_members:
-            raise StateError(_("None of these shoppers is there any more."))
-        made.save(update_fields=["n_members"])
-        audit.record("list.make", made, by=by, shoppers=made.n_members)
+    if there is None:
+        with transaction.atomic():
+            there = _noted(ids, name=name, created_by=by)
+            audit.record("list.make", there, by=by, shoppers=len(ids))
+    made = _finished(there)
+    if not made.n_members:
+        delete(made, by=by)
+        raise StateError(_("None of these shoppers is there any more."))
     return made
 
 
-def put_on(chosen: ShopperList, ids: np.ndarray) -> int:
-    """Put these shoppers on a list and return how many were not on it yet.
-
-    Who was merged meanwhile is who she is now, who was removed is none: hold the turn (behaviour.turns) around it.
-    """
-    people = Shopper.everything.exclude(upload__in=Upload.hidden_ids()).order_by()
-    who = Coalesce("merged_into_id", "pk")
-    parts = (ids[start : start + BATCH].tolist() for start in range(0, len(ids), BATCH))
-    return sum(_fill(chosen, people.filter(pk__in=part).values(who=who)) for part in parts)
+def _noted(ids: np.ndarray, **fields: Any) -> ShopperList:
+    return ShopperList.objects.create(
+        source=ShopperList.Source.FROZEN, state=ShopperList.State.WRITING, waiting=members.pack(ids),
+        n_members=len(ids), heartbeat_at=timezone.now(), **fields,
+    )  # fmt: skip
 
 
-def _fill(chosen: ShopperList, rows: "QuerySet[Any, Any]") -> int:
-    """Put on a list whom the column ``who`` of a select finds; one statement."""
-    asked = select(rows)
-    if asked is None:
-        return 0
-    table = connection.ops.quote_name(ShopperListMember._meta.db_table)
-    with connection.cursor() as cursor:
-        # By name, not by place: the select may hold other columns on one of the databases. SQLite needs the WHERE.
-        cursor.execute(
-            f"INSERT INTO {table} (list_id, shopper_id) SELECT %s, found.who FROM ({asked[0]}) AS found "  # noqa: S608 our own names
-            "WHERE true ON CONFLICT DO NOTHING",
-            [chosen.pk, *asked[1]],
-        )
-        return int(cursor.rowcount)
+def _finished(made: ShopperList) -> ShopperList:
+    finished = list_writing.go_on(made.pk)
+    if finished is None:
+        raise StateError(_("“%(name)s” was deleted meanwhile.") % {"name": made.name})
+    return finished
 
 
 def rename(changed: ShopperList, name: str, *, by: Any) -> None:
@@ -100,22 +79,34 @@ def rename(changed: ShopperList, name: str, *, by: Any) -> None:
     if name_rules.tidy(name) == changed.name:
         return
     changed.name = checked(name)
-    changed.save(update_fields=["name"])
+    ShopperList.objects.filter(pk=changed.pk).update(name=changed.name)
     audit.record("list.rename", changed, by=by)
 
 
-def delete(gone: ShopperList, *, by: Any) -> None:
-    """Remove a list and who is on it; StateError while the rule of a segment or a waiting campaign names it."""
+def begin_delete(gone: ShopperList, *, by: Any) -> None:
+    """Mark a list as going, which list_writing.go_on removes; nobody sees it any more, and its name is free.
+
+    Raises
+    ------
+    StateError : the rule of a segment or a waiting campaign names it.
+    """
     with transaction.atomic():
-        audit.record("list.delete", gone, by=by)
-        ShopperList.objects.filter(pk=gone.pk).delete()
-        # Asked after the delete: whoever names the list from now on finds it gone.
+        # Whoever saves a rule that names it was seen below, or finds it gone.
+        rules.turns.wait()
         if users := usage.named_by(gone):
             raise StateError(
                 _("“%(name)s” is used by the rule of %(users)s. Change that first, or keep this list.")
                 % {"name": gone.name, "users": numbers.listed(f"“{one}”" for one in users)}
             )
-    list_files.drop(gone.file.get("stored_as", ""))
+        changes = {"state": ShopperList.State.GOING, "name": str(gone.uuid), "heartbeat_at": timezone.now()}
+        if ShopperList.objects.filter(pk=gone.pk).update(**changes):
+            audit.record("list.delete", gone, by=by)
+
+
+def delete(gone: ShopperList, *, by: Any) -> None:
+    """Remove a list and who is on it; raises as `begin_delete` does."""
+    begin_delete(gone, by=by)
+    list_writing.go_on(gone.pk)
 
 
 def make_segment(listed: ShopperList, *, by: Any) -> Segment:

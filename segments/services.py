@@ -20,20 +20,26 @@ from segments.starters import STARTERS
 def save_segment(segment: Segment, *, name: str, rule: Any, by: Any) -> Segment:
     """Write a new or changed segment; InputError when the name is missing or taken, or the rule can't be used.
 
-    A rule can't be used either when it names a segment that leads back to this one.
+    A rule can't be used either when it names a segment that leads back to this one. StateError when the segment was
+    deleted meanwhile.
     """
-    checked, before = rules.check(rule, segment=segment), segment.rule
-    segment.name = name_rules.checked(
-        name, Segment.objects.exclude(pk=segment.pk),
-        missing=gettext("Give the segment a name of 1 to %(n)s letters."),
-        taken=gettext("There is a segment “%(name)s” already. Choose another name."),
-    )  # fmt: skip
-    segment.rule = checked
-    segment.updated_at = timezone.now()
-    action = "segment.change" if segment.pk else "segment.create"
-    if not segment.pk:
-        segment.created_by = by
     with transaction.atomic():
+        # What the rule names is not deleted between this look and the end, and nobody else names this one.
+        rules.turns.wait()
+        before = segment.rule
+        checked = rules.check(rule, segment=segment)
+        segment.name = name_rules.checked(
+            name, Segment.objects.exclude(pk=segment.pk),
+            missing=gettext("Give the segment a name of 1 to %(n)s letters."),
+            taken=gettext("There is a segment “%(name)s” already. Choose another name."),
+        )  # fmt: skip
+        segment.rule = checked
+        segment.updated_at = timezone.now()
+        action = "segment.change" if segment.pk else "segment.create"
+        if not segment.pk:
+            segment.created_by = by
+        elif not Segment.objects.filter(pk=segment.pk).exists():
+            raise StateError(gettext("“%(name)s” was deleted meanwhile.") % {"name": segment.name})
         segment.save()
         if before != checked:
             # What was counted today was another rule; within a minute it is counted again.
@@ -57,12 +63,13 @@ def duplicate_segment(segment: Segment, *, by: Any) -> Segment:
 
 def delete_segment(segment: Segment, *, by: Any) -> None:
     """Remove a segment; StateError while a campaign or the rule of another segment uses it."""
-    users = usage.named_by(segment)
     try:
         with transaction.atomic():
+            # Whoever saves a rule that names it was seen below, or finds it gone.
+            rules.turns.wait()
             audit.record("segment.delete", segment, by=by)
             Segment.objects.filter(pk=segment.pk).delete()
-            if users:
+            if users := usage.named_by(segment):
                 raise StateError(
                     gettext("“%(name)s” is used by the rule of %(users)s. Change that first, or keep this one.")
                     % {"name": segment.name, "users": numbers.listed(f"“{one}”" for one in users)}

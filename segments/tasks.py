@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 
 from mailai.errors import StateError
-from segments import clustering, history, list_uploads, predictions, profiles, sampling, stage_history
+from segments import clustering, history, list_uploads, list_writing, predictions, profiles, sampling, stage_history
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,15 @@ def read_list(list_id: int) -> None:
 
 
 @shared_task(acks_late=True)
+def finish_list(list_id: int) -> None:
+    """Write a list that is being made, or remove one that is going; of two, both end the same."""
+    list_writing.go_on(list_id)
+
+
+@shared_task(acks_late=True)
 def sweep_lists() -> None:
-    """Begin readings that nobody began or whose worker died."""
+    """Begin what nobody began or whose worker died."""
     for list_id in list_uploads.sweep():
         read_list.delay(list_id)
+    for list_id in list_writing.sweep():
+        finish_list.delay(list_id)

@@ -57,6 +57,14 @@ class SegmentSize(models.Model):
         return f"{self.on} {self.size}"
 
 
+class StandingLists(models.Manager["ShopperList"]):
+    """All lists but those that are being deleted."""
+
+    def get_queryset(self) -> "models.QuerySet[ShopperList]":
+        """Return the lists that are there for people."""
+        return super().get_queryset().exclude(state=ShopperList.State.GOING)
+
+
 class ShopperList(models.Model):
     """A list that does not change by itself: uploaded names, or a segment frozen on a day."""
 
@@ -72,6 +80,9 @@ class ShopperList(models.Model):
         READY = "ready", _("Ready")
         ASKS = "asks", _("Which column?")
         READING = "reading", _("Being read")
+        WRITING = "writing", _("Being made")
+        # Deleted; who is on it is taken off a part at a time (segments.list_writing).
+        GOING = "going", _("Being deleted")
         FAILED = "failed", _("Can't be read")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -86,6 +97,8 @@ class ShopperList(models.Model):
     file = models.JSONField(default=dict, blank=True)
     # The header of the column that names shoppers.
     column = models.CharField(max_length=200, blank=True)
+    # Whom it will hold while it is being made, packed (segments.core.members); null once they are on it.
+    waiting = models.BinaryField(null=True, blank=True)
     # How many it had when it was made, and rows of the upload: n_rows = n_members + n_twice + n_unknown.
     n_members = models.PositiveIntegerField(default=0)
     n_rows = models.PositiveBigIntegerField(default=0)
@@ -102,6 +115,9 @@ class ShopperList(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects = StandingLists()
+    everything = models.Manager()  # noqa: DJ012 the default manager stands first
 
     class Meta:
         ordering: ClassVar[list[str]] = ["name"]

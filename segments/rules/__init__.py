@@ -1,6 +1,7 @@
 """Segment rules: validated JSON trees, compiled to one queryset of shoppers. docs/segments.md explains the format."""
 
 from segments.fields import FIELDS
+from segments.rules import turns
 from segments.rules.compiling import Context, condition, matching
 from segments.rules.limits import EVERYBODY, GROUPS, MAX_DEPTH, MAX_NODES, MAX_TEXT
 from segments.rules.references import check, segments_in
@@ -22,5 +23,6 @@ __all__ = [
     "matching",
     "schema",
     "segments_in",
+    "turns",
     "validate",
 ]

@@ -208,7 +208,7 @@ def test_freezing_is_one_click_and_says_how_many(client_for: Any, marketer: Any,
     client = client_for(marketer)
     assert "Freeze as a list" in text_of(client.get(at("detail", segment)))
     page = text_of(client.post(at("freeze", segment), follow=True))
-    assert "5 shoppers are on this list now." in page
+    assert "The list keeps 5 shoppers, whatever the segment does from now on." in page
     assert AuditEntry.objects.get(action="list.freeze").detail["shoppers"] == 5
     segment.rule = {"not": {"all": []}}
     segment.save()

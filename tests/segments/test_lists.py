@@ -20,7 +20,7 @@ from behaviour.models import Merge, Shopper, Upload
 from behaviour.removal import undo_upload
 from campaigns.models import Campaign
 from mailai.errors import InputError, StateError
-from segments import list_files, list_queries, list_uploads, lists, rules, services, usage
+from segments import list_files, list_queries, list_uploads, list_writing, lists, rules, services, usage
 from segments.models import Segment, ShopperList, ShopperListMember
 from tests.segments.test_commands import refused, run
 
@@ -210,7 +210,7 @@ def test_a_list_that_is_not_ready_is_no_list_for_a_rule(people: list[Shopper]) -
 
 def test_a_reading_that_was_killed_begins_again_and_two_write_once(people: list[Shopper]) -> None:
     made = list_uploads.receive(io.BytesIO(b"c-1\nc-2"), name="Fair", filename="fair.csv")
-    with patch.object(lists, "put_on", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+    with patch.object(list_writing, "_put", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
         list_uploads.read(made.pk)
     assert ShopperList.objects.get().state == "reading"
     assert not ShopperListMember.objects.exists()
