@@ -29,7 +29,9 @@ def register(operation: dict[str, Any]) -> None:
 def openapi_json(request: HttpRequest) -> HttpResponse:
     """Return the description for programs."""
     document = api_schema.openapi()
-    paths = document["paths"] | {one["path"]: one["openapi"] for one in _more}
+    paths = dict(document["paths"])
+    for one in _more:
+        paths[one["path"]] = paths.get(one["path"], {}) | one["openapi"]
     return answer(document | {"paths": paths, "servers": [{"url": settings.MAILAI_PUBLIC_URL}]})
 
 

@@ -8,6 +8,7 @@ from segments.api_operations import operations
 
 urlpatterns = [
     path("segments", api.segments, name="api_segments"),
+    path("segments/<uuid:uuid>", api.segment, name="api_segment"),
     path("segments/count", api.count, name="api_segment_count"),
     path("segments/schema", api.schema, name="api_segment_schema"),
 ]

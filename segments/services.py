@@ -75,14 +75,14 @@ def delete_segment(segment: Segment, *, by: Any) -> None:
                     % {"name": segment.name, "users": numbers.listed(f"“{one}”" for one in users)}
                 )
     except ProtectedError as error:
-        n = len(error.protected_objects)
+        users = sorted(str(one) for one in error.protected_objects)
         raise StateError(
             ngettext(
-                "“%(name)s” is used by %(n)s campaign. Choose another segment there, or keep this one.",
-                "“%(name)s” is used by %(n)s campaigns. Choose another segment there, or keep this one.",
-                n,
+                "“%(name)s” is used by the campaign %(users)s. Choose another segment there, or keep this one.",
+                "“%(name)s” is used by the campaigns %(users)s. Choose another segment there, or keep this one.",
+                len(users),
             )
-            % {"name": segment.name, "n": n}
+            % {"name": segment.name, "users": numbers.listed(f"“{one}”" for one in users)}
         ) from error
 
 

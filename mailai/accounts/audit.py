@@ -6,6 +6,8 @@ MailAI writes, and it stores old values with personal data in them. See docs/adr
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -18,7 +20,19 @@ from mailai.accounts.models import AuditEntry
 GENESIS = "0" * 64
 # The person behind the current request and the entries written in it; set by AuditMiddleware.
 current_actor: ContextVar[Any] = ContextVar("current_actor", default=None)
+# What stands in the place of a person's name where a program acts.
+program: ContextVar[str] = ContextVar("audit_program", default="system")
 written: ContextVar[int] = ContextVar("audit_entries_written", default=0)
+
+
+@contextmanager
+def acting_as(name: str) -> Iterator[None]:
+    """Let entries without a person name the program that acts."""
+    token = program.set(name)
+    try:
+        yield
+    finally:
+        program.reset(token)
 
 
 def entry_hash(entry: AuditEntry) -> str:
@@ -42,7 +56,7 @@ def record(action: str, subject: Model | None = None, *, by: Any = None, reason:
         entry = AuditEntry(
             at=timezone.now(),
             user=by,
-            user_label=str(by) if by else "system",
+            user_label=str(by) if by else program.get(),
             action=action,
             object_type=subject._meta.label_lower if subject else "",
             object_id=str(getattr(subject, "uuid", None) or getattr(subject, "pseudonym", None) or subject.pk)

@@ -95,6 +95,7 @@ class ApiKey(models.Model):
         SHOPPERS = "shoppers:write", _("Create and change shoppers")
         PRODUCTS = "products:write", _("Create and change products")
         SEGMENTS = "segments:read", _("Read segments and count rules")
+        SEGMENTS_WRITE = "segments:write", _("Make, change and delete segments")
         BROWSER = "events:browser", _("Send events from the shop's pages (public site key)")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

@@ -263,7 +263,7 @@ def test_a_segment_in_use_is_not_deleted(client_for: Any, marketer: Any, segment
     Campaign.objects.create(name="Spring", segment=segment)
     client, url = client_for(marketer), reverse("segments:delete", args=[segment.uuid])
     page = client.post(url, follow=True).content.decode()
-    assert "is used by 1 campaign." in page
+    assert "is used by the campaign “Spring”." in page
     assert not AuditEntry.objects.filter(action="segment.delete").exists()
     Campaign.objects.all().delete()
     assert client.post(url).url == reverse("segments:list")
