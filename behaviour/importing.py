@@ -18,7 +18,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from behaviour import bulk, first_load
-from behaviour.ahead import one_ahead
+from behaviour.ahead import one_ahead, worked
 from behaviour.core.cleaning import Cleaned
 from behaviour.core.columns import PRODUCTS, SHOPPERS
 from behaviour.core.parsing import TableError
@@ -191,11 +191,11 @@ def _load(upload: Upload, run: str) -> Counter[str]:
 
 
 def cleaned_ahead(table: Table, reading: Reading, look: Callable[[Cleaned], None]) -> Iterator[Cleaned]:
-    """Read, clean and look at blocks ahead of the caller, on another core; ``look`` asks no database."""
+    """Read, clean and look at blocks ahead of the caller, on other cores; ``look`` asks no database."""
 
     def looked_at() -> Iterator[Cleaned]:
-        for block in one_ahead(table.blocks()):
-            cleaned = clean(block, table, reading)
+        blocks = one_ahead(table.blocks())
+        for cleaned in worked(blocks, lambda block: clean(block, table, reading), threads=2):
             look(cleaned)
             yield cleaned
 

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 from django.db.models import Max
 
+from behaviour.ahead import worked
 from behaviour.models import Event
 from segments import reading, usual
-from segments.beside import worked
 from segments.core import deeds
 from segments.core.figures import Frames
 from segments.news import Windows

@@ -18,10 +18,10 @@ from django.conf import settings
 from django.db.models import Max, Q
 from django.utils import timezone
 
+from behaviour.ahead import worked
 from behaviour.models import Event, Shop, Shopper
 from mailai.errors import StateError
 from segments import first_fill, gathering, news, usual, writing
-from segments.beside import worked
 from segments.core import deeds, figures, lifecycle, rfm
 from segments.models import Profile, ProfileRefresh
 

@@ -109,7 +109,7 @@ def clean_events(block: Block, match: Match, reading: Reading) -> Cleaned:
     retail = match.layout == ONLINE_RETAIL
     frame = typed_rows(block, match, reading)
     frame = frame.with_columns(no_product=no_products(frame, reading.non_products))
-    rules = _retail_rules() if retail else [rule for rule in _rules(match, reading) if is_on(rule[0], reading.rules)]
+    rules = _retail_rules() if retail else _rules(frame, match, reading)
     frame, refused = part(judge(frame, [*rules, *_time_rules(match, reading)]), block)
     frame = _with_keys(_within_limits(frame), retail=retail)
     repeated = len(frame) - frame["key"].n_unique()
@@ -176,14 +176,14 @@ def _longer(name: str, limit: int) -> pl.Expr:
     return pl.col(name).str.len_chars() > limit
 
 
-def _rules(match: Match, reading: Reading) -> list[Rule]:
+def _rules(frame: pl.DataFrame, match: Match, reading: Reading) -> list[Rule]:
     rated, answered = pl.col("kind") == "rating", pl.col("kind") == ANSWERED
-    return [
+    rules = [
         *_id_rules(),
         ("robot", _is_robot(reading)),
         ("unknown_event", pl.col("kind").is_null() | (pl.col("kind") == "skip")),
         *((f"order_{state}", pl.col("order_state") == state) for state in ORDER_STATES),
-        ("test_shopper", is_test_shopper()),
+        ("test_shopper", is_test_shopper(frame)),
         # Where the export has no products at all, an order without one still is an order.
         (
             "no_product",
@@ -199,6 +199,7 @@ def _rules(match: Match, reading: Reading) -> list[Rule]:
         ("answer_too_long", answered & (_longer("question", LONGEST_ANSWER) | _longer("answer", LONGEST_ANSWER))),
         ("outlier", _far("each", 0, reading) | _far("pieces", 1, reading)),
     ]
+    return [rule for rule in rules if is_on(rule[0], reading.rules)]
 
 
 def _is_robot(reading: Reading) -> pl.Expr:
@@ -236,6 +237,8 @@ def _with_keys(frame: pl.DataFrame, *, retail: bool) -> pl.DataFrame:
     """Add the line's total and the key of its content: shopper, product, kind, time, order, quantity, price."""
     rated = pl.col("kind") == "rating"
     total = pl.when(rated).then(pl.col("stars")).otherwise(pl.col("each") * pl.col("pieces"))
+    # Few files know fractions of a millisecond.
+    fraction = frame["at"].dt.epoch("us") % 1000
     frame = frame.with_columns(
         quantity=pl.col("pieces").cast(pl.Int64),
         cents=(total * 100).round().cast(pl.Int64),
@@ -243,7 +246,8 @@ def _with_keys(frame: pl.DataFrame, *, retail: bool) -> pl.DataFrame:
         stars_text=pl.when(rated).then(pl.col("stars").cast(pl.String)).otherwise(pl.lit("")),
     )
     parts = [
-        pl.col("user_id"), pl.col("item_id"), pl.col("kind"), (pl.col("at").dt.epoch("us") % 1000).cast(pl.String),
+        pl.col("user_id"), pl.col("item_id"), pl.col("kind"),
+        fraction.cast(pl.String) if (fraction != 0).any() else pl.lit("0"),
         pl.col("order_id"), pl.col("quantity").cast(pl.String), pl.col("pl_price"), pl.col("stars_text"),
         pl.col("message_id"),
     ]  # fmt: skip
@@ -269,8 +273,7 @@ def _with_keys(frame: pl.DataFrame, *, retail: bool) -> pl.DataFrame:
 
 def _keys(frame: pl.DataFrame) -> pl.Series:
     """Return what identifies each row: its own key where the file gives one, else its time and content."""
-    times = pl.col("at").dt.epoch("ms").clip(lower_bound=0)
-    made = frame.select(key=timed_keys(times, pl.col("content")))["key"]
+    made = timed_keys(frame["at"].dt.epoch("ms").clip(lower_bound=0), frame["content"])
     if (frame["dedupe_key"] != "").any():
         own = pl.Series(own_keys(frame["dedupe_key"].to_list()))
         return made.zip_with(frame["dedupe_key"] == "", own)

@@ -35,11 +35,12 @@ def clean_products(block: Block, match: Match, reading: Reading) -> Cleaned:
     and active (bool or null).
     """
     frame = text_frame(block, match, FIELDS[PRODUCTS])
+    (each, one), (pieces, two) = (values.number_and_odd(frame[name], reading.decimal) for name in ("price", "stock"))
     frame = frame.with_columns(
-        number_tidied=values.odd_number("price") | values.odd_number("stock"),
+        number_tidied=one | two,
         cut=pl.col("name").str.len_chars() > LONGEST_NAME,
-        each=values.number(frame["price"], reading.decimal),
-        pieces=values.number(frame["stock"], reading.decimal),
+        each=each,
+        pieces=pieces,
         on_sale=values.yes_or_no("active"),
     )
     frame = frame.with_columns(
@@ -117,7 +118,7 @@ def _shopper_rules(frame: pl.DataFrame, reading: Reading) -> list[tuple[str, pl.
         ("no_shopper", (pl.col("user_id") == "") & (pl.col("email") == "")),
         ("id_too_long", pl.col("user_id").str.len_chars() > LONGEST_ID),
         ("email_invalid", (pl.col("email") != "") & ~addresses.is_valid(frame["email"])),
-        ("test_shopper", is_test_shopper()),
+        ("test_shopper", is_test_shopper(frame)),
         ("name_too_long", long_name),
         ("suppressed_unreadable", ~pl.col("suppressed").is_in(["", *REASONS])),
         ("consent_unreadable", (pl.col("consent") != "") & pl.col("said").is_null()),

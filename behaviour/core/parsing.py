@@ -88,11 +88,13 @@ class Block:
         never null, "" = empty, edges as they are in the file.
     refused : records whose cells can't be trusted; ``broken`` says why.
     end : records of the file up to here, refused ones included.
+    tight : surely no cell has a space at its edges.
     """
 
     frame: pl.DataFrame
     refused: list[Row] = field(default_factory=list)
     end: int = 0
+    tight: bool = False
 
     def __len__(self) -> int:
         return len(self.frame) + len(self.refused)

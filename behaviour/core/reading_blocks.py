@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -48,12 +49,12 @@ def blocks(pieces: Iterator[Block], *, size: int, most: int, together: int | Non
 
 
 def _counted(block: Block, end: int) -> Block:
-    return Block(block.frame.rechunk(), block.refused, end)
+    return replace(block, frame=block.frame.rechunk(), end=end)
 
 
 def _joined(held: list[Block]) -> Block:
     frame = pl.concat([piece.frame for piece in held])
-    return Block(frame, [row for piece in held for row in piece.refused])
+    return Block(frame, [row for piece in held for row in piece.refused], tight=all(piece.tight for piece in held))
 
 
 def _first(held: list[Block], size: int, most: int, together: int | None) -> tuple[Block, list[Block]]:
@@ -70,8 +71,9 @@ def _first(held: list[Block], size: int, most: int, together: int | None) -> tup
         return whole, []
     border = int(lines[at])
     n = int(np.searchsorted(good, border))
-    front = Block(whole.frame[:n], [row for row in whole.refused if row.line < border])
-    return front, [Block(whole.frame[n:], [row for row in whole.refused if row.line >= border])]
+    front = replace(whole, frame=whole.frame[:n], refused=[row for row in whole.refused if row.line < border])
+    rest = replace(whole, frame=whole.frame[n:], refused=[row for row in whole.refused if row.line >= border])
+    return front, [rest]
 
 
 def _cut(whole: Block, lines: np.ndarray, size: int, most: int, together: int | None) -> int:
@@ -99,9 +101,9 @@ def without_summary(block: Block) -> Block:
         if width > 1 and _is_summary(list(cells)) and sum(map(bool, cells)) <= max(width // 2, 1)
     ]
     if not sums:
-        return Block(block.frame, refused, block.end)
+        return replace(block, refused=refused)
     lines = [row.line for row in sums]
-    return Block(block.frame.filter(~pl.col("line").is_in(lines)), sorted([*refused, *sums]), block.end)
+    return replace(block, frame=block.frame.filter(~pl.col("line").is_in(lines)), refused=sorted([*refused, *sums]))
 
 
 def _summary(row: Row) -> Row:

@@ -28,10 +28,9 @@ from behaviour.core.parsing import (
 
 # Bytes that the careful way reads before the fast one is tried again.
 CAREFUL_BYTES = 32_768
-CONTROLS = bytes([*range(9), *range(14, 32), 127])
-CONTROL = re.compile(b"[" + re.escape(CONTROLS) + b"]")
+CONTROL = re.compile(b"[\x00-\x08\x0e-\x1f\x7f]")
 MARK, UNREADABLE = b"\xef\xbb\xbf", "\ufffd".encode()
-NEWLINE, RETURN, QUOTE = 10, 13, 34
+NEWLINE, RETURN, SPACE, QUOTE = 10, 13, 32, 34
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,8 @@ def _first_odd_byte(piece: bytes, text: np.ndarray) -> int:
             odd.append(error.start)
         if (at := piece.find(UNREADABLE)) >= 0:
             odd.append(at)
-    if len(piece.translate(None, CONTROLS)) != len(piece) and (found := CONTROL.search(piece)):
+    signs, with_breaks, below_space = (np.count_nonzero(text < limit) for limit in (9, 14, 32))
+    if (signs or with_breaks < below_space or b"\x7f" in piece) and (found := CONTROL.search(piece)):
         odd.append(found.start())
     if b"\r" in piece and piece.count(b"\r") != piece.count(b"\r\n"):
         returns = np.flatnonzero(text == RETURN)
@@ -147,7 +147,25 @@ def _parsed(piece: bytes, sound: _Sound, line: int, delimiter: str, width: int) 
     good, refused = tidy([row for row in ragged if any(row.cells)], width)
     if good:
         frame = pl.concat([frame, as_block(Chunk(good), width).frame]).sort("line")
-    return Block(frame, refused, len(frame) + len(refused))
+    tight = sound.n_lines <= len(sound.starts) and _tight(piece, text[: sound.size], ord(delimiter))
+    return Block(frame, refused, len(frame) + len(refused), tight=tight)
+
+
+def _tight(piece: bytes, text: np.ndarray, delimiter: int) -> bool:
+    """Say whether surely no cell begins or ends with white space, where no cell holds a line break.
+
+    Beyond ASCII, or with tabs, nobody looks.
+    """
+    if not piece.isascii() or any(sign in piece for sign in (b"\t", b"\v", b"\f")):
+        return False
+    spaces = np.flatnonzero(text == SPACE)
+    if not len(spaces):
+        return True
+    edges = np.zeros(256, dtype=bool)
+    edges[[delimiter, NEWLINE, RETURN, QUOTE]] = True
+    last = len(text) - 1
+    around = text[np.concatenate((np.maximum(spaces - 1, 0), np.minimum(spaces + 1, last)))]
+    return bool(spaces[0] > 0 and spaces[-1] < last and not edges[around].any())
 
 
 def _arrow(text: bytes, delimiter: str, width: int) -> tuple[pl.DataFrame, list[int]]:

@@ -58,9 +58,12 @@ def text_frame(block: Block, match: Match, fields: Sequence[str]) -> pl.DataFram
     there = {name: pl.col(f"c{places[name]}") for name in names if name in places}
     cells = [there.get(name, pl.lit("")).alias(name) for name in names]
     frame = block.frame.select(pl.int_range(pl.len(), dtype=pl.Int64).alias("row"), *cells)
-    stripped = frame.with_columns(pl.col(name).str.strip_chars() for name in there)
-    spaces = [frame[name] != stripped[name] for name in there]
-    stripped = stripped.with_columns(spaces=pl.any_horizontal(spaces) if spaces else pl.lit(value=False))
+    if block.tight:
+        stripped = frame.with_columns(spaces=pl.lit(value=False))
+    else:
+        stripped = frame.with_columns(pl.col(name).str.strip_chars() for name in there)
+        spaces = [frame[name] != stripped[name] for name in there]
+        stripped = stripped.with_columns(spaces=pl.any_horizontal(pl.lit(value=False), *spaces))
     return layout.cells(stripped) if layout else stripped
 
 
@@ -71,8 +74,8 @@ def typed_rows(block: Block, match: Match, reading: Reading) -> pl.DataFrame:
 
 def views(block: Block, match: Match, reading: Reading) -> pl.DataFrame:
     """Return who viewed something and when: ``user_id`` as ``typed_rows`` says it, and ``at``, never null."""
-    frame = _whole_ids(people.named(_addressed(text_frame(block, match, _fields()), reading)))
-    rows = frame.select(_one_spelling(), at=_at(frame, match, reading), kind=_kind(frame, match, reading))
+    frame = _one_spelling(_whole_ids(people.named(_addressed(text_frame(block, match, _fields()), reading))))
+    rows = frame.select("user_id", at=_at(frame, match, reading)[0], kind=_kind(frame, match, reading))
     return rows.filter((pl.col("kind") == "view") & pl.col("at").is_not_null()).select("user_id", "at")
 
 
@@ -91,23 +94,18 @@ def _fields() -> list[str]:
 
 def _typed(frame: pl.DataFrame, match: Match, reading: Reading) -> pl.DataFrame:
     """Add typed columns beside the texts; null = unreadable."""
-    frame = (
-        _whole_ids(frame)
-        .with_columns(
-            number_tidied=values.odd_number("quantity") | values.odd_number("price") | values.odd_number("rating"),
-            date_format=values.odd_moment("timestamp") & (pl.col("timestamp") != ""),
-        )
-        .with_columns(
-            _one_spelling(),
-            at=_at(frame, match, reading),
-            pieces=pl.when(pl.col("quantity") == "")
-            .then(1.0)
-            .otherwise(values.number(frame["quantity"], reading.decimal)),
-            each=values.number(frame["price"], reading.decimal),
-            stars=values.number(frame["rating"], reading.decimal),
-            other_currency=values.other_currency("currency", reading.currency) & (pl.col("price") != ""),
-            kind=_kind(frame, match, reading),
-        )
+    at, date_format = _at(frame, match, reading)
+    names = ("quantity", "price", "rating")
+    (pieces, one), (each, two), (stars, three) = (values.number_and_odd(frame[name], reading.decimal) for name in names)
+    frame = _one_spelling(_whole_ids(frame)).with_columns(
+        at=at,
+        date_format=date_format,
+        pieces=pl.when(pl.col("quantity") == "").then(1.0).otherwise(pieces),
+        each=each,
+        stars=stars,
+        number_tidied=one | two | three,
+        other_currency=values.other_currency("currency", reading.currency) & (pl.col("price") != ""),
+        kind=_kind(frame, match, reading),
     )
     if match.layout == ONLINE_RETAIL:
         cancelled = pl.col("order_id").str.starts_with("C")
@@ -126,10 +124,12 @@ def _typed(frame: pl.DataFrame, match: Match, reading: Reading) -> pl.DataFrame:
     return frame.with_columns(pieces=signed)
 
 
-def _one_spelling() -> pl.Expr:
+def _one_spelling(frame: pl.DataFrame) -> pl.DataFrame:
     """An address in two spellings is one shopper."""
+    if not values.holds(frame["user_id"], "@"):
+        return frame
     user = pl.col("user_id")
-    return pl.when(values.is_address("user_id")).then(user.str.to_lowercase()).otherwise(user)
+    return frame.with_columns(pl.when(values.is_address("user_id")).then(user.str.to_lowercase()).otherwise(user))
 
 
 def _whole_ids(frame: pl.DataFrame) -> pl.DataFrame:
@@ -143,13 +143,15 @@ def _whole_ids(frame: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(pl.col(name).str.replace(decimal_id, "$1") for name in ids)
 
 
-def _at(frame: pl.DataFrame, match: Match, reading: Reading) -> pl.Series:
+def _at(frame: pl.DataFrame, match: Match, reading: Reading) -> tuple[pl.Series, pl.Series]:
+    """Return when it happened, and where that is written in an odd way."""
     if "timestamp" in match.columns:
-        return values.moment(frame["timestamp"], zone=reading.zone, day_first=reading.day_first)
+        return values.moment_and_odd(frame["timestamp"], zone=reading.zone, day_first=reading.day_first)
     place = pl.col("position")
     days = pl.when(place.is_between(0, 3650) & (place == place.floor())).then(place).cast(pl.Int64)
     at = pl.lit(NO_CLOCK_EPOCH).cast(pl.Datetime("us", "UTC")) + pl.duration(days=days)
-    return values.number(frame["position"]).to_frame("position").select(at).to_series()
+    moments = values.number(frame["position"]).to_frame("position").select(at).to_series()
+    return moments, pl.repeat(value=False, n=len(frame), eager=True)
 
 
 def _kind(frame: pl.DataFrame, match: Match, reading: Reading) -> pl.Series | pl.Expr:

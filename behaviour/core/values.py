@@ -23,7 +23,8 @@ AMBIGUOUS_NUMBER = r"^[-+(]?[1-9]\d{0,2}[.,]\d{3}\)?-?$"
 AMBIGUOUS_DOT = r"^-?[1-9]\d{0,2}\.\d{3}$"
 GROUPED = r"^-?\d{1,3}([\s\u00a0\u202f'’]\d{3})+([.,]\d+)?$"
 GAP = r"\d[\s\u00a0\u202f'’]+\d"
-PLAIN_TIME = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$"
+PLAIN_TIME, PLAIN_LENGTH = "%Y-%m-%d %H:%M:%S", 19
+PLAIN_DATE = r"^\d{4}-\d{2}-\d{2}([T ]|$)"
 YES = _words("1 true t yes y given granted subscribed optin active on ja oui 是 同意 已订阅 上架")
 NO = _words("0 false f no n withdrawn denied unsubscribed optout inactive off nein non 否 不同意 未订阅 下架")
 
@@ -37,6 +38,12 @@ def once_each(column: pl.Series, make: Callable[[pl.Expr], pl.Expr]) -> pl.Serie
     return column.replace_strict(different, found, return_dtype=found.dtype)
 
 
+def holds(texts: pl.Series, *pieces: str) -> bool:
+    """Say whether a cell of a column holds one of these lower-case texts; one search over the whole column."""
+    joined = (texts.str.join().item() or "").casefold()
+    return any(piece in joined for piece in pieces)
+
+
 def number(texts: pl.Series, decimal: str = "") -> pl.Series:
     """Return texts as floats: "1.234,50 €", "1,234.50", "-3" and "(3)" are read; nothing infinite is.
 
@@ -44,15 +51,20 @@ def number(texts: pl.Series, decimal: str = "") -> pl.Series:
     ----------
     decimal : "." or ","; decides about "1.250" and "1,250" only, other numbers tell themselves. "" = ".".
     """
-    plain = texts.str.contains(PLAIN_NUMBER)
-    if decimal == ",":
-        plain &= ~texts.str.contains(AMBIGUOUS_DOT)
-    frame = texts.to_frame("text")
-    values = frame.select(pl.when(plain).then(_finite(pl.col("text")))).to_series()
-    odd = (~plain & (texts != "")).arg_true()
-    if len(odd):
-        values = values.scatter(odd, _tidied(texts.gather(odd), decimal))
-    return values
+    return number_and_odd(texts, decimal)[0]
+
+
+def number_and_odd(texts: pl.Series, decimal: str = "") -> tuple[pl.Series, pl.Series]:
+    """Return ``number`` of texts, and where one had to be tidied before it could be read."""
+    odd = ~texts.str.contains(PLAIN_NUMBER) & (texts != "")
+    unsure = odd | texts.str.contains(AMBIGUOUS_DOT) if decimal == "," else odd
+    values = texts.cast(pl.Float64, strict=False)
+    if ((values == 0) | ~values.is_finite()).any():
+        values = texts.to_frame("text").select(_finite(pl.col("text"))).to_series()
+    places = unsure.arg_true()
+    if len(places):
+        values = values.scatter(places, _tidied(texts.gather(places), decimal))
+    return values, odd
 
 
 def _finite(text: pl.Expr) -> pl.Expr:
@@ -87,11 +99,6 @@ def _tidied(texts: pl.Series, decimal: str) -> pl.Series:
 
 def _without(text: pl.Series, grouping: str) -> pl.Series:
     return text.str.replace_all(grouping, "", literal=True).str.replace(",", ".", literal=True)
-
-
-def odd_number(name: str) -> pl.Expr:
-    """Say where a number had to be tidied before it could be read."""
-    return (pl.col(name) != "") & ~pl.col(name).str.contains(PLAIN_NUMBER)
 
 
 def is_address(name: str) -> pl.Expr:
@@ -173,16 +180,27 @@ def moment(texts: pl.Series, *, zone: str, day_first: bool) -> pl.Series:
 
     An hour that the clock skipped is moved on by one hour; one that it repeated means the first.
     """
-    # Most files write times in one plain way: read at once, whatever stands in the other cells.
-    plain = texts.str.contains(PLAIN_TIME)
-    text = pl.when(plain).then(pl.col("text")) if not plain.all() else pl.col("text")
-    local = texts.to_frame("text").select(text.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False))
-    read = _on_plain_days(local["text"], zone)
+    return moment_and_odd(texts, zone=zone, day_first=day_first)[0]
+
+
+def moment_and_odd(texts: pl.Series, *, zone: str, day_first: bool) -> tuple[pl.Series, pl.Series]:
+    """Return ``moment`` of texts, and where one is not written as 2026-11-23, with or without the time of day."""
+    # Most files write times in one plain way, and hardly one twice: read at once, nothing remembered.
+    text = texts.str.to_datetime(PLAIN_TIME, time_unit="us", strict=False, cache=False)
+    plain = text.is_not_null() & (texts.str.len_bytes() == PLAIN_LENGTH)
+    local = text.zip_with(plain, pl.Series([None], dtype=text.dtype)) if not plain.all() else text
+    read = _on_plain_days(local, zone)
     if read is None:
-        read = local.select(_placed(pl.col("text"), zone)).to_series()
-    # No way of writing a time does without digits.
-    others = (~plain & texts.str.contains(r"\d")).arg_true()
-    return read.scatter(others, _odd_moment(texts.gather(others), zone, day_first)) if len(others) else read
+        read = local.to_frame("text").select(_placed(pl.col("text"), zone)).to_series()
+    odd = pl.repeat(value=False, n=len(texts), eager=True)
+    others = (~plain & (texts != "")).arg_true()
+    if len(others):
+        odd = odd.scatter(others, ~texts.gather(others).str.contains(PLAIN_DATE))
+        # No way of writing a time does without digits.
+        others = others.filter(texts.gather(others).str.contains(r"\d"))
+    if len(others):
+        read = read.scatter(others, _odd_moment(texts.gather(others), zone, day_first))
+    return read, odd
 
 
 def _on_plain_days(local: pl.Series, zone: str) -> pl.Series | None:
@@ -291,11 +309,6 @@ def _in_zone(local: pl.Expr, zone: str) -> pl.Expr:
     if zone == "UTC":
         return local.dt.replace_time_zone(zone)
     return local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
-
-
-def odd_moment(name: str) -> pl.Expr:
-    """Say where a time is not written as 2026-11-23, with or without the time of day."""
-    return ~pl.col(name).str.contains(r"^\d{4}-\d{2}-\d{2}([T ]|$)")
 
 
 def yes_or_no(name: str) -> pl.Expr:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from segments.beside import worked
+from behaviour.ahead import worked
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
