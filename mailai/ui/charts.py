@@ -30,6 +30,7 @@ COLOURS = {
 }
 NAMES = {rgb: name for name, rgb in COLOURS.items()}
 BAND = 0.13
+WHOLE, N_FEW = ",.0f", 4
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def plain(figure: go.Figure) -> dict[str, Any]:
 
 
 def lines(
-    series: Sequence[Series], *, y_format: str = ",.0f", x_title: str = "", dates: bool = False, from_zero: bool = True
+    series: Sequence[Series], *, y_format: str = WHOLE, x_title: str = "", dates: bool = False, from_zero: bool = True
 ) -> dict[str, Any]:
     """Return lines, each with its band and its name at its end; at most four, control grey."""
     import plotly.graph_objects as go
@@ -100,7 +101,7 @@ def lines(
     return plain(figure)
 
 
-def bars(series: Sequence[Series], *, y_format: str = ",.0f", x_title: str = "", dates: bool = False) -> dict[str, Any]:
+def bars(series: Sequence[Series], *, y_format: str = WHOLE, x_title: str = "", dates: bool = False) -> dict[str, Any]:
     """Return bars from zero, with their 95 % range where there is one; several series stand side by side."""
     import plotly.graph_objects as go
 
@@ -191,6 +192,10 @@ def _axes(figure: go.Figure, *, y_format: str, x_title: str, dates: bool, from_z
     if dates:
         figure.update_xaxes(type="date", tickformat=pgettext("date on a chart axis, in the words of d3", "%-d %b"))
     figure.update_yaxes(nticks=5, tickformat=y_format, rangemode="tozero" if from_zero else "normal")
+    counts = [value for trace in figure.data for value in trace.y or () if value is not None]
+    if y_format == WHOLE and counts and max(counts) < N_FEW:
+        # Halves of a count would read 0, 1, 1.
+        figure.update_yaxes(dtick=1)
 
 
 def _text(words: str) -> str:

@@ -22,8 +22,8 @@ def percent(share: Number | None) -> str:
     """Return a share in [0, 1] with one decimal, two below 2 %: 29.6%, 0.14%."""
     if share is None:
         return NOTHING
-    if share == 0:
-        return "0%"
+    if share in (0, 1):
+        return "0%" if share == 0 else "100%"
     return f"{_signed(float(share) * 100, _share_decimals(float(share)))}%"
 
 

@@ -197,6 +197,19 @@
     if (e.target.matches("select[data-mx-submit], input[type=checkbox][data-mx-submit], input[type=radio][data-mx-submit]")) e.target.form.requestSubmit();
   });
 
+  /* ---------- a second click on a button that sends a form sends nothing twice, as long as the answer is on its way */
+  document.addEventListener("submit", function (e) {
+    var form = e.target, button = e.submitter ? e.submitter.name + "=" + e.submitter.value : "";
+    if (e.defaultPrevented || form.method !== "post") return;
+    var again = form.mxSent && form.mxSent.button === button && Date.now() - form.mxSent.at < 3000;
+    if (again) e.preventDefault(); else form.mxSent = { button: button, at: Date.now() };
+  });
+  window.addEventListener("pageshow", function (e) { if (e.persisted) $$("form").forEach(function (form) { form.mxSent = null; }); });
+
+  /* ---------- what a form has answered once is not sent again by a reload: the page stands at another address */
+  var answered = $("[data-mx-address]");
+  if (answered) history.replaceState(null, "", answered.dataset.mxAddress);
+
   function refresh() { measure(document); scrollers(); }
   refresh();
   paintTheme();

@@ -267,6 +267,14 @@ def test_the_filters_of_the_timeline_lead_away_from_the_revealed_page(
     assert f'href="{reverse("analytics:shopper", args=[elena.pseudonym])}?kind=orders"' in shown.content.decode()
 
 
+def test_an_empty_filter_of_the_timeline_does_not_say_that_nothing_happened(
+    elena: Any, marketer: Any, client_for: Any
+) -> None:
+    url = reverse("analytics:timeline", args=[elena.pseudonym])
+    html = client_for(marketer).get(url, {"kind": "carts"}).content.decode()
+    assert ("Nothing of this kind yet" in html, "will stand here" in html) == (True, False)
+
+
 @pytest.mark.parametrize("sort", ["last", "orders", "spent", "chance"])
 def test_every_page_of_the_list_follows_the_one_before_and_leads_back(
     sort: str, make_shopper: Any, predict: Any, marketer: Any, client_for: Any

@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from playwright.sync_api import expect
 
+from mailai.accounts.models import ApiKey
 from tests.browser import DESKTOP, PHONE, Visit
 
 pytestmark = pytest.mark.browser
@@ -132,3 +134,15 @@ def test_logging_in_by_hand_leads_into_the_app(visit: Visit, admin: Any) -> None
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url("**/styleguide/")
     assert page.get_by_role("heading", level=1).first.inner_text() == "Components and states"
+
+
+def test_a_double_click_makes_one_key_and_a_reload_no_other(visit: Visit, admin: Any) -> None:
+    seen = visit(reverse("accounts:api_keys"), admin)
+    seen.page.fill("#id_name", "Shop")
+    seen.page.check("input[value='events:write']")
+    seen.page.get_by_role("button", name="Make the key").dblclick()
+    seen.page.locator("#secret").wait_for()
+    seen.page.reload()
+    assert ApiKey.objects.count() == 1
+    assert seen.page.locator("#secret").count() == 0
+    seen.check()

@@ -9,7 +9,15 @@ from mailai.ui import numbers, shapes
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0.296, "29.6%"), (0.0014, "0.14%"), (0, "0%"), (1, "100.0%"), (None, "–"), (Decimal("0.05"), "5.0%")],
+    [
+        (0.296, "29.6%"),
+        (0.0014, "0.14%"),
+        (0, "0%"),
+        (1, "100%"),
+        (0.9999, "100.0%"),
+        (None, "–"),
+        (Decimal("0.05"), "5.0%"),
+    ],
 )
 def test_a_rate_has_one_decimal_and_two_when_it_is_rare(share: float | None, text: str) -> None:
     assert numbers.percent(share) == text

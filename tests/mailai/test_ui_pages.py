@@ -120,6 +120,12 @@ def test_bars_and_dots_show_their_range_and_no_markup() -> None:
         assert "<b>" not in trace["hovertemplate"]
 
 
+def test_the_axis_of_few_things_counts_whole_ones() -> None:
+    few, many = (bars([Series("Rows", ["x"], [n])])["layout"]["yaxis"] for n in (2, 50))
+    assert (few.get("dtick"), many.get("dtick")) == (1, None)
+    assert "dtick" not in bars([Series("Share", ["x"], [0.5])], y_format=".0%")["layout"]["yaxis"]
+
+
 def test_a_series_without_points_draws_nothing() -> None:
     assert lines([Series("Clicks", [], [])])["layout"].get("annotations", []) == []
 

@@ -50,7 +50,7 @@ def test_every_combination_is_there_the_largest_first(client_for: Any, manager: 
         ("Only Latin", 2, [False, True, False]),
     ]
     text = page.content.decode()
-    assert "100.0% of “" in text
+    assert "100% of “" in text
     assert "9 of your 10 shoppers are in at least one of these segments." in text
     assert b"Make a segment" not in page.content
     shares = [[cell["share"] for cell in row["cells"]] for row in page.context["pairs"]]
