@@ -24,7 +24,7 @@ def source(one: ShopperList) -> str:
     """Say where a list came from."""
     names = {"name": one.origin, "day": numbers.day(one.created_at)}
     if one.source == ShopperList.Source.FROZEN and not one.origin:
-        return _("Shoppers who went from one stage to another, kept on %(day)s") % names
+        return _("Shoppers of one cell of the migration, kept on %(day)s") % names
     if one.source == ShopperList.Source.FROZEN:
         return _("Segment “%(name)s”, frozen on %(day)s") % names
     if not one.n_rows and one.state == State.READY:

@@ -1,4 +1,4 @@
-"""Works out in which stage shoppers were at the end of each of the last twelve months, from their orders."""
+"""Works out from orders in which stage and RFM group shoppers were at the end of each of the last twelve months."""
 
 from __future__ import annotations
 
@@ -32,20 +32,22 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Pair:
-    """The stages of the same shoppers on two days: ids, and codes (segments.core.moves) before and after."""
+    """What the same shoppers were on two days: ids, and codes (segments.core.moves) before and after."""
 
+    kind: str
     ids: np.ndarray
     before: np.ndarray
     after: np.ndarray
 
     @property
     def table(self) -> np.ndarray:
-        """How many went from which stage to which, int array of shape (6, 6)."""
-        return moves.moves(self.before, self.after)
+        """How many went from which name to which, int array of shape (n names, n names)."""
+        return moves.moves(self.before, self.after, len(moves.NAMES[self.kind]))
 
     def who(self, was: str, became: str) -> np.ndarray:
-        """Return the row ids of who went from one stage to another."""
-        here = (self.before == moves.STAGES.index(was)) & (self.after == moves.STAGES.index(became))
+        """Return the row ids of who went from one name to another."""
+        names = moves.NAMES[self.kind]
+        here = (self.before == names.index(was)) & (self.after == names.index(became))
         return self.ids[here]
 
 
@@ -69,10 +71,10 @@ def is_due(now: datetime | None = None) -> bool:
 
 
 def record_stages(now: datetime | None = None) -> Recorded:
-    """Work out the stages of the last twelve month ends and of today, in place of those of the run before.
+    """Work out stages and groups of the last twelve month ends and of today, in place of those of the run before.
 
     Everything is made anew from the orders: a file that came late, or was undone, is told right the next night. One
-    grouped read of the orders (segments.order_reads), then arrays: 13 bytes a shopper.
+    grouped read of the orders (segments.order_reads), then arrays: 26 bytes a shopper.
     """
     started, now, shop = time.perf_counter(), now or timezone.now(), Shop.current()
     today = shop.day_of(now)
@@ -81,17 +83,20 @@ def record_stages(now: datetime | None = None) -> Recorded:
     days = [*_month_ends(today), today]
     midnights = [_after(day, shop) for day in days]
     book = order_reads.read_book(midnights[-1])
-    codes = moves.stages_at(book, [order_reads.day_number(one) for one in midnights], limits)
+    codes = moves.codes_at(book, [order_reads.day_number(one) for one in midnights], limits)
     # Before the first order there is nothing to tell.
-    rows = [(day, row) for day, row in zip(days, codes, strict=True) if row.any()]
+    rows = [(kind, day, row) for kind in codes for day, row in zip(days, codes[kind], strict=True) if row.any()]
     with transaction.atomic():
         made = StageHistory.objects.create(
             shoppers=members.pack(book.shoppers), thresholds=asdict(limits), n_shoppers=len(book.shoppers),
             n_removals=n_removals, at=now,
         )  # fmt: skip
         StageSnapshot.objects.bulk_create(
-            StageSnapshot(history=made, on=day, codes=moves.pack(row), counts=moves.counts(row)) for day, row in rows
-        )
+            StageSnapshot(
+                history=made, kind=kind, on=day, codes=moves.pack(row), counts=moves.counts(row, moves.NAMES[kind])
+            )
+            for kind, day, row in rows
+        )  # fmt: skip
         StageHistory.objects.filter(pk__lt=made.pk).delete()
     return Recorded(made, len(rows), round(time.perf_counter() - started, 1))
 
@@ -108,7 +113,7 @@ def forget_removed() -> bool:
             kept = members.living(ids, alive)
             for one in history.snapshots.all():
                 codes = moves.unpack(one.codes)[kept]
-                one.codes, one.counts = moves.pack(codes), moves.counts(codes)
+                one.codes, one.counts = moves.pack(codes), moves.counts(codes, moves.NAMES[one.kind])
                 one.save(update_fields=["codes", "counts"])
             history.shoppers, history.n_shoppers = members.pack(ids[kept]), int(kept.sum())
             history.n_removals = n_removals
@@ -116,13 +121,13 @@ def forget_removed() -> bool:
     return True
 
 
-def snapshots(history: StageHistory | None) -> list[StageSnapshot]:
-    """Return the snapshots of a run without their arrays, oldest first."""
-    return list(history.snapshots.defer("codes")) if history else []
+def snapshots(history: StageHistory | None, kind: str = moves.STAGE) -> list[StageSnapshot]:
+    """Return the snapshots of one kind of a run without their arrays, oldest first."""
+    return list(history.snapshots.filter(kind=kind).defer("codes")) if history else []
 
 
 def pair(before: StageSnapshot, after: StageSnapshot) -> Pair:
-    """Return the stages of everybody on two days of one run; two queries whatever their number.
+    """Return what everybody was on two days of one run, of one kind; two queries whatever their number.
 
     Raises
     ------
@@ -132,7 +137,7 @@ def pair(before: StageSnapshot, after: StageSnapshot) -> Pair:
     codes = {one.pk: moves.unpack(one.codes) for one in StageSnapshot.objects.filter(pk__in=[before.pk, after.pk])}
     if history is None or before.pk not in codes or after.pk not in codes:
         raise InputError(_("The stages have just been worked out anew. Look again."))
-    return Pair(members.unpack(history.shoppers), codes[before.pk], codes[after.pk])
+    return Pair(after.kind, members.unpack(history.shoppers), codes[before.pk], codes[after.pk])
 
 
 def _thresholds() -> lifecycle.Thresholds:

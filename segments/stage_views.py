@@ -1,4 +1,4 @@
-"""The page of migration between stages. Everybody reads it, marketers make segments of who moved."""
+"""The page of migration between stages or RFM groups. Everybody reads it, marketers make segments of who moved."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -13,19 +13,22 @@ from django.views.decorators.http import require_POST, require_safe
 from behaviour.models import Shop
 from mailai.accounts.roles import MARKETER, UserRequest, has_role, require_login, require_role
 from mailai.errors import InputError, StateError
-from segments import lists, stage_pages
+from segments import lists, stage_pages, stage_words
+from segments.models import StageSnapshot
 from segments.stage_pages import Chosen
 
 
 @require_login
 @require_safe
 def migration(request: HttpRequest) -> HttpResponse:
-    """Who went from which stage to which between two days."""
-    context: dict[str, Any] = {"nav": "segments"}
+    """Who went from which stage, or group, to which between two days."""
+    kind, context = stage_words.STAGES, dict[str, Any](nav="segments")
     try:
-        now = stage_pages.chosen(request.GET.get("from", ""), request.GET.get("to", ""))
+        kind = stage_pages.kind_of(request.GET.get("by", ""))
+        now = stage_pages.chosen(kind, request.GET.get("from", ""), request.GET.get("to", ""))
     except InputError as error:
-        now, context["problem"] = stage_pages.chosen("", ""), str(error)
+        now, context["problem"] = stage_pages.chosen(kind, "", ""), str(error)
+    context["kinds"] = [(one.key, StageSnapshot.Kind(one.key).label, one is kind) for one in stage_words.KINDS.values()]
     context |= stage_pages.page(now) if now else {}
     return render(request, "segments/migration.html", context, status=422 if "problem" in context else 200)
 
@@ -66,7 +69,8 @@ def make_segment(request: UserRequest) -> HttpResponse:
 
 
 def _asked(given: QueryDict) -> tuple[Chosen, dict[str, Any]]:
-    now = stage_pages.chosen(given.get("from", ""), given.get("to", ""))
+    kind = stage_pages.kind_of(given.get("by", ""))
+    now = stage_pages.chosen(kind, given.get("from", ""), given.get("to", ""))
     if now is None:
         raise InputError(_("There are not two days to compare yet."))
     return now, stage_pages.people(now, given.get("was", ""), given.get("is", ""))

@@ -78,6 +78,7 @@ def pages(full: Campaign, person: Any) -> list[str]:
     names += ["segments:lists", "segments:list_new", "accounts:team", "accounts:audit", "accounts:profile"]
     return [
         *(reverse(name) for name in names),
+        f"{reverse('segments:migration')}?by=group",
         reverse("analytics:shopper", args=[Shopper.objects.earliest("pk").pseudonym]),
         reverse("analytics:list_add", args=[Shopper.objects.earliest("pk").pseudonym]),
         reverse("segments:detail", args=[Segment.objects.earliest("pk").uuid]),

@@ -32,14 +32,39 @@ def quintile_scores(values: np.ndarray, *, high_is_good: bool = True) -> np.ndar
     values = np.asarray(values)
     if values.ndim != 1:
         raise ValueError("values must be one-dimensional")
+    return scores(values, fifths(values, high_is_good=high_is_good), high_is_good=high_is_good)
+
+
+def fifths(values: np.ndarray, *, high_is_good: bool = True) -> np.ndarray:
+    """Return what a value must be better than for the scores 2, 3, 4 and 5.
+
+    Parameters
+    ----------
+    values : float or int array of shape (n_shoppers,), no NaN
+    high_is_good : bool
+
+    Returns
+    -------
+    array of shape (4,), worst first; of shape (0,) without a value
+
+    Raises
+    ------
+    ValueError : values holds NaN.
+    """
     if values.dtype.kind == "f" and np.isnan(values).any():
         raise ValueError("values must not hold NaN")
     if not len(values):
-        return np.zeros(0, dtype=np.int64)
-    ordered = np.sort(values)
-    if high_is_good:
-        n_worse = np.searchsorted(ordered, values, side="left")
-    else:
-        n_worse = len(values) - np.searchsorted(ordered, values, side="right")
-    # Whole numbers: 5 * 0.6 in floats is a hair under 3.
-    return 1 + (N_SCORES * n_worse) // len(values)
+        return values[:0]
+    ordered = np.sort(values) if high_is_good else np.sort(values)[::-1]
+    # To have n / 5 worse ones below her, rounded up, is to be better than the last of them. In whole numbers: 5 * 0.6
+    # in floats is a hair under 3.
+    worse = -(-np.arange(1, N_SCORES) * len(values) // N_SCORES)
+    return ordered[worse - 1]
+
+
+def scores(values: np.ndarray, limits: np.ndarray, *, high_is_good: bool = True) -> np.ndarray:
+    """Score values by the fifths of the same or of other shoppers; int array of shape (n,), each in 1..5."""
+    found = np.ones(len(values), dtype=np.int64)
+    for limit in limits:
+        found += values > limit if high_is_good else values < limit
+    return found

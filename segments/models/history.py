@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from segments.models.segments import Segment
 
@@ -55,7 +56,7 @@ class SegmentAlert(models.Model):
 
 
 class StageHistory(models.Model):
-    """Which stage every buyer was in at the end of each of the last months, made from orders; the newest run counts."""
+    """Which stage and RFM group every buyer was in at the end of each of the last months; the newest run counts."""
 
     # Row ids of everybody who ever ordered, ascending, packed (segments.core.members).
     shoppers = models.BinaryField()
@@ -71,19 +72,26 @@ class StageHistory(models.Model):
 
 
 class StageSnapshot(models.Model):
-    """The stages at the end of a day of the shop: the last day of a month, or the day of the run."""
+    """The stages, or the RFM groups, at the end of a day of the shop: the last of a month, or that of the run."""
+
+    class Kind(models.TextChoices):
+        """What is told of shoppers."""
+
+        STAGE = "stage", _("Lifecycle stages")
+        GROUP = "group", _("RFM groups")
 
     history = models.ForeignKey(StageHistory, on_delete=models.CASCADE, related_name="snapshots")
+    kind = models.CharField(max_length=5, choices=Kind.choices, default=Kind.STAGE)
     on = models.DateField()
-    # A byte for each of StageHistory.shoppers: the place in segments.core.moves.STAGES, packed.
+    # A byte for each of StageHistory.shoppers: the place in segments.core.moves.NAMES of the kind, packed.
     codes = models.BinaryField()
-    # {stage: shoppers}; who had not ordered yet is not counted.
+    # {name: shoppers}; who had not ordered yet is not counted.
     counts = models.JSONField(default=dict)
 
     class Meta:
         ordering: ClassVar[list[str]] = ["on"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["history", "on"], name="stagesnapshot_once_a_day")
+            models.UniqueConstraint(fields=["history", "kind", "on"], name="stagesnapshot_once_a_day")
         ]
 
     def __str__(self) -> str:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from behaviour import turns
 from behaviour.models import Event, Shopper
 from segments import profiles, rules, stage_history
+from segments.core import rfm_groups
 from segments.models import Profile, Segment, ShopperList, StageHistory
 from segments.tasks import record_stages, refresh_profiles
 
@@ -87,10 +88,68 @@ def test_today_is_what_profiles_say_whatever_was_bought(shop: Any, orders: list[
         stages
     )
     assert found.table.sum() == len(found.ids)
+    _groups_are_those_of_profiles()
+
+
+def _groups_are_those_of_profiles() -> None:
+    last = stage_history.snapshots(stage_history.newest(), "group")[-1]
+    found = stage_history.pair(last, last)
+    scores = Profile.objects.exclude(n_orders=0).values_list("pk", "recency_score", "frequency_score")
+    expected = {pk: rfm_groups.GRID[r - 1][f - 1] for pk, r, f in scores}
+    assert {pk: rfm_groups.GROUPS[code] for pk, code in zip(found.ids.tolist(), found.after, strict=True)} == expected
 
 
 def _code(stage: str) -> int:
     return stage_history.moves.STAGES.index(stage)
+
+
+def test_groups_of_the_last_day_are_the_scores_of_profiles(moved: Any) -> None:
+    _groups_are_those_of_profiles()
+
+
+def test_rfm_groups_are_a_choice_on_the_same_page(client_for: Any, marketer: Any, moved: dict[str, Shopper]) -> None:
+    client, group = client_for(marketer), {"by": "group"}
+    page = client.get(PAGE, group)
+    text = page.content.decode()
+    assert page.context["stages"] == [
+        "Champions", "Loyal", "Potential loyalists", "New", "Promising", "Need attention", "About to sleep", "At risk",
+        "Can't lose", "Hibernating",
+    ]  # fmt: skip
+    assert "What makes an RFM group" in text
+    assert '<input type="hidden" name="by" value="group">' in text
+    assert "What makes an RFM group" not in client.get(PAGE).content.decode()
+    # Recent: back (20 days, two orders), fresh (25, one); long ago: fell (120, three). Fifths of three shoppers.
+    cells = {(row["stage"], name): cell.n for row in page.context["rows"]
+             for name, cell in zip(page.context["stages"], row["cells"], strict=True) if cell.n}  # fmt: skip
+    assert cells == {("Hibernating", "Potential loyalists"): 1, ("At risk", "At risk"): 1, ("No order yet", "New"): 1}
+    assert page.context["finding"] == "0 shoppers fell behind, 1 came back"
+
+
+def test_a_cell_of_rfm_groups_leads_to_who_they_are_and_to_a_segment(
+    client_for: Any, marketer: Any, moved: dict[str, Shopper]
+) -> None:
+    client, page = client_for(marketer), client_for(marketer).get(PAGE, {"by": "group"})
+    cell = next(
+        cell for row in page.context["rows"] for cell in row["cells"] if cell.n and row["stage"] == "No order yet"
+    )
+    people = client.get(cell.url)
+    text = people.content.decode()
+    assert moved["fresh"].pseudonym in text
+    assert "Group now" in text
+    asked = people.context["asked"]
+    assert asked["by"] == "group"
+    made = client.post(MAKE, asked)
+    segment = Segment.objects.get()
+    assert made["Location"] == reverse("segments:detail", args=[segment.uuid])
+    assert list(rules.matching(segment.rule)) == [moved["fresh"]]
+
+
+def test_what_is_neither_stage_nor_group_is_said(client_for: Any, manager: Any, moved: Any) -> None:
+    answer = client_for(manager).get(PAGE, {"by": "mood"})
+    assert answer.status_code == 422
+    assert "Choose lifecycle stages or RFM groups" in answer.content.decode()
+    wrong = client_for(manager).get(PEOPLE, who("loyal", "dormant") | {"by": "group"}, follow=True)
+    assert "There is no such stage or group" in wrong.content.decode()
 
 
 def test_a_cell_leads_to_who_they_are(client_for: Any, manager: Any, moved: dict[str, Shopper]) -> None:
@@ -141,7 +200,7 @@ def test_bad_days_are_said(client_for: Any, manager: Any, moved: Any, given: dic
 def test_a_stage_that_is_none_is_said(client_for: Any, manager: Any, moved: Any) -> None:
     for was, became in (("x", "new"), ("new", "lead"), ("new", "")):
         answer = client_for(manager).get(PEOPLE, who(was, became), follow=True)
-        assert "There is no such stage" in answer.content.decode()
+        assert "There is no such stage or group" in answer.content.decode()
 
 
 def test_without_history_the_page_says_so(client_for: Any, manager: Any, shop: Any) -> None:
@@ -188,9 +247,10 @@ def test_the_page_costs_the_same_for_more_shoppers(
         return len(queries)
 
     n_queries(PAGE, {})
-    few = [n_queries(PAGE, {}), n_queries(PEOPLE, who("lead", "new"))]
+    asked = [(PAGE, {}), (PEOPLE, who("lead", "new")), (PAGE, {"by": "group"})]
+    few = [n_queries(*one) for one in asked]
     for _n in range(20):
         buy(make_shopper(), 25)
     profiles.refresh_profiles(everybody=True, now=NOW)
     stage_history.record_stages(NOW)
-    assert [n_queries(PAGE, {}), n_queries(PEOPLE, who("lead", "new"))] == few
+    assert [n_queries(*one) for one in asked] == few
