@@ -89,6 +89,11 @@ class Upload(models.Model):
     def __str__(self) -> str:
         return self.filename
 
+    @property
+    def refused_rate(self) -> float | None:
+        """Which share of the rows was refused; None before any was read."""
+        return self.rejected / self.rows_read if self.rows_read else None
+
     @classmethod
     def hidden_ids(cls) -> "models.QuerySet[Upload, int]":
         """Return the ids of uploads whose rows nobody may see yet."""

@@ -44,7 +44,7 @@
     if (!source) return Promise.reject(new Error("no data"));
     var spec = resolve(JSON.parse(source.textContent)), days = spec.layout.xaxis;
     /* On a phone few days fit side by side; Plotly would turn them and let them overlap. */
-    if (days && days.type === "date") days.nticks = Math.max(2, Math.min(days.nticks || 7, Math.floor((el.clientWidth - 120) / 70)));
+    if (days && days.type === "date") days.nticks = Math.max(2, Math.min(days.nticks || 7, Math.floor((el.clientWidth - 60) / 62)));
     return Plotly.react(el, spec.data, Object.assign({}, spec.layout, { template: template() }), OPTIONS)
       .then(function () { el.removeAttribute("aria-busy"); });
   }

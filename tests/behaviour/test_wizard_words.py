@@ -224,3 +224,10 @@ def test_the_run_tells_of_products_that_no_catalogue_has_though_nobody_checked_t
     importing.import_upload(uploads.queue(upload).pk)
     page = text_of(client_for(admin), reverse("behaviour:import_run", args=[upload.uuid]))
     assert "1 product is not in it yet" in page
+
+
+def test_the_list_of_uploads_says_the_refused_share_as_everywhere(client_for: Any, admin: Any, shop: Any) -> None:
+    Upload.objects.create(filename="a.csv", rows_read=1000, loaded=998, rejected=2, state=Upload.State.DONE)
+    Upload.objects.create(filename="b.csv", rows_read=10, loaded=10, state=Upload.State.DONE)
+    shown = text_of(client_for(admin), reverse("behaviour:imports"))
+    assert (">0.20%<" in shown, ">0%<" in shown, "0.0%" in shown) == (True, True, False)
