@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 
 from mailai.accounts.models import User
 
@@ -26,6 +27,14 @@ class UserRequest(HttpRequest):
 def has_role(user: Any, *roles: str) -> bool:
     """Say whether the user holds at least one of the roles."""
     return bool(user.is_authenticated and user.is_active and any(getattr(user, f"is_{role}") for role in roles))
+
+
+def _refused(request: HttpRequest, roles: tuple[str, ...]) -> HttpResponse:
+    if request.headers.get("HX-Request"):
+        # Somebody took the role away while the page was open.
+        context = {"title": _("Your role does not allow this any more"), "text": _("Reload the page.")}
+        return render(request, "components/error_card.html", context, status=403)
+    return render(request, "403.html", {"roles": roles}, status=403)
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:
@@ -54,7 +63,7 @@ def require_role(*roles: str) -> Callable[[View], View]:
             if not request.user.is_authenticated:
                 return _to_login(request)
             if not has_role(request.user, *roles):
-                return render(request, "403.html", {"roles": roles}, status=403)
+                return _refused(request, roles)
             return view(request, *args, **kwargs)
 
         guarded.allowed_roles = roles  # type: ignore[attr-defined]

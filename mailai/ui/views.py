@@ -4,6 +4,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 from django.views.static import serve
 
 from mailai.accounts.roles import public
@@ -33,10 +34,20 @@ def styleguide(request: HttpRequest) -> HttpResponse:
 @public
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Say that nothing is at this address."""
+    if request.headers.get("HX-Request"):
+        return _failed_part(_("This is not there any more"), _("It was removed meanwhile. Reload the page."), 404)
     return render(request, "404.html", status=404)
 
 
 @public
 def server_error(request: HttpRequest) -> HttpResponse:
     """Say that something broke; without context processors, since the database may be what broke."""
+    if request.headers.get("HX-Request"):
+        return _failed_part(_("Something went wrong on our side"), _("Nothing was half done. Reload the page."), 500)
     return HttpResponse(render_to_string("500.html"), status=500)
+
+
+def _failed_part(title: str, text: str, status: int) -> HttpResponse:
+    """Return what stands in the place of a part of a page: a whole page has no room there."""
+    context = {"title": title, "text": text}
+    return HttpResponse(render_to_string("components/error_card.html", context), status=status)

@@ -1,5 +1,6 @@
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -137,3 +138,14 @@ def test_the_style_guide_shows_every_component() -> None:
     forms_only = {"form_errors.html", "field.html"}
     names = {file.name for file in (folder / "components").glob("*.html")} - forms_only
     assert [name for name in sorted(names) if f"components/{name}" not in shown] == []
+
+
+@pytest.mark.django_db
+def test_a_part_of_a_page_that_fails_is_a_part(client_for: Any, stranger: Any, marketer: Any) -> None:
+    part = {"HX-Request": "true"}
+    gone = client_for(marketer).get(f"/segments/{uuid4()}/know/", headers=part)
+    refused = client_for(stranger).get("/segments/", headers=part)
+    broken = views.server_error(RequestFactory().get("/", headers=part))
+    for answer, status, said in ((gone, 404, "not there any more"), (refused, 403, "role"), (broken, 500, "our side")):
+        text = answer.content.decode()
+        assert (answer.status_code, said in text, "<html" in text) == (status, True, False)
