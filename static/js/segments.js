@@ -10,6 +10,13 @@
     event.preventDefault();
     button.click();
   });
+  /* Enter in the name renames; elsewhere it counts. */
+  document.addEventListener("keydown", function (event) {
+    var box = event.key === "Enter" && event.target.closest(".mx-rename details");
+    if (!box || event.target.tagName !== "INPUT") return;
+    event.preventDefault();
+    box.querySelector("button").click();
+  });
   /* "Saved Today 09:00" does not stand beside a rule that was changed since. */
   function unsaved() {
     var said = document.querySelector("[data-mx-saved]");

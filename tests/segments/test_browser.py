@@ -234,3 +234,21 @@ def test_an_uploaded_list_becomes_a_condition(
     page.locator("#delete-list").get_by_role("button", name="Delete").click()
     page.get_by_text("is used by the rule of “Guests”").wait_for()
     seen.check()
+
+
+def test_enter_renames_in_the_name_and_counts_in_a_condition(shop: Any, marketer: Any, visit: Visit) -> None:
+    segment = Segment.objects.create(name="Old", rule={"all": [{"field": "n_orders", "op": ">=", "value": 2}]})
+    seen = visit(reverse("segments:detail", args=[segment.uuid]), marketer)
+    page = seen.page
+    page.fill("[name='value-0.0']", "3")
+    expect(page.get_by_text("Your changes are not saved yet.")).to_be_visible()
+    page.press("[name='value-0.0']", "Enter")
+    page.wait_for_load_state("networkidle")
+    segment.refresh_from_db()
+    assert segment.rule["all"][0]["value"] == 2
+    seen.open(reverse("segments:detail", args=[segment.uuid]))
+    page.locator("summary[aria-label='Rename']").click()
+    page.fill("#segment-name", "New")
+    page.press("#segment-name", "Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("New")
+    seen.check()

@@ -127,6 +127,7 @@ def test_a_segment_is_renamed_at_its_name_and_the_rest_stands_behind_more(
     url = reverse("segments:detail", args=[segment.uuid])
     page = client_for(marketer).get(url).content.decode()
     assert page.index('form="segment-form" id="segment-name"') < page.index("More actions") < page.index("Delete")
+    assert page.index('form="segment-form" name="action" value="check"') < page.index('value="save"')
     read = client_for(manager).get(url).content.decode()
     assert ("Export" in read, "More actions" in read, "segment-name" in read) == (True, False, False)
 
