@@ -10,10 +10,13 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page, expect
 
 DESKTOP, PHONE = 1440, 390
 HEIGHTS = {DESKTOP: 1000, PHONE: 844}
+# What never comes fails a test; a busy machine, on which all of it takes ten times as long, must not.
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 # The policy is also reported where the browser would stay silent.
 REPORT_VIOLATIONS = """
@@ -78,6 +81,12 @@ class Watched:
 Visit = Callable[..., Watched]
 
 
+def follow(link: Locator) -> None:
+    """Click what leads to another page, and wait until its scripts listen: before that, a click there does nothing."""
+    link.click()
+    link.page.wait_for_load_state()
+
+
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """Start the Chromium of the machine: nothing is downloaded for a test."""
@@ -100,7 +109,7 @@ def visit(browser: Browser, live_server: Any) -> Iterator[Visit]:
             client.force_login(user)
             cookie = client.cookies[settings.SESSION_COOKIE_NAME]
             context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": live_server.url}])
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         watched = Watched(context.new_page(), live_server.url)
         watched.listen()
         watched.open(path)

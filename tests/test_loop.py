@@ -14,7 +14,7 @@ from campaigns.models import Campaign, InboxMail, LinkClick
 from campaigns.tracking import load_spool
 from recommender.models import TrainingRun
 from segments.profiles import refresh_profiles
-from tests.browser import Visit, Watched
+from tests.browser import Visit, Watched, follow
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 N_SHOPPERS, N_PRODUCTS = 60, 24
@@ -110,7 +110,7 @@ def _make_segment(desk: Watched) -> None:
 def _compose(desk: Watched) -> Campaign:
     """Go through the five steps, from the segment's own button to the last one."""
     page = desk.page
-    page.get_by_role("link", name="Use in a campaign").click()
+    follow(page.get_by_role("link", name="Use in a campaign"))
     page.get_by_label("Name of the campaign").fill("Loop")
     page.get_by_text("Off", exact=True).click()
     page.get_by_role("button", name="Continue to content").click()
