@@ -14,6 +14,10 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 DESKTOP, PHONE = 1440, 390
 HEIGHTS = {DESKTOP: 1000, PHONE: 844}
+# Layout depends on the width, contrast on the theme, hardly anything on both: these two show what all four would.
+DIAGONAL = pytest.mark.parametrize(("width", "theme"), [(DESKTOP, "light"), (PHONE, "dark")])
+# The parts that all pages are made of are looked at in every way.
+EVERY_WAY = pytest.mark.parametrize(("width", "theme"), [(w, t) for w in (DESKTOP, PHONE) for t in ("light", "dark")])
 # What never comes fails a test; a busy machine, on which all of it takes ten times as long, must not.
 PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)

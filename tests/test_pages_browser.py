@@ -19,10 +19,9 @@ from campaigns.models import Campaign, Variant
 from recommender import services as recommender
 from segments import clustering, list_uploads, lists, predictions, profiles, services, stage_history
 from segments.models import Segment, ShopperList
-from tests.browser import DESKTOP, PHONE, Visit
+from tests.browser import DIAGONAL, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-EVERYWHERE = pytest.mark.parametrize(("width", "theme"), [(w, t) for w in (DESKTOP, PHONE) for t in ("light", "dark")])
 N_SHOPPERS, N_PRODUCTS = 30, 6
 FILE = b"user_id,item_id,event,timestamp,source\n1,A,view,2026-01-01,ads\n1,A,zap,2026-01-01,ads\n"
 
@@ -89,7 +88,7 @@ def pages(full: Campaign, person: Any) -> list[str]:
     ]
 
 
-@EVERYWHERE
+@DIAGONAL
 def test_every_page_is_quiet_fits_and_is_usable(
     visit: Visit, person: Any, pages: list[str], width: int, theme: str
 ) -> None:
@@ -99,7 +98,7 @@ def test_every_page_is_quiet_fits_and_is_usable(
         watched.check()
 
 
-@EVERYWHERE
+@DIAGONAL
 def test_the_first_run_is_quiet_fits_and_is_usable(visit: Visit, person: Any, width: int, theme: str) -> None:
     watched = visit("/", person, width=width, theme=theme)
     watched.check()

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from mailai.accounts.models import AuditEntry
 from segments.models import Profile
-from tests.browser import DESKTOP, PHONE, Visit
+from tests.browser import DIAGONAL, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 EMAIL = "elena@mail.example"
@@ -62,7 +62,7 @@ def test_the_timeline_is_filtered_in_place_and_grows(elena: Any, manager: Any, v
     seen.check()
 
 
-@pytest.mark.parametrize(("width", "theme"), [(w, t) for w in (DESKTOP, PHONE) for t in ("light", "dark")])
+@DIAGONAL
 def test_the_list_and_the_page_suit_everybody(elena: Any, manager: Any, visit: Visit, width: int, theme: str) -> None:
     seen = visit(reverse("analytics:shoppers") + "?sort=chance", manager, width=width, theme=theme)
     seen.check()

@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from django.urls import reverse
 
 from behaviour.models import Product, StockChange
-from tests.browser import DESKTOP, PHONE, Visit
+from tests.browser import DESKTOP, DIAGONAL, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -44,7 +44,7 @@ def catalogue(make_product: Any, make_shopper: Any, make_event: Any) -> Product:
     return mug
 
 
-@pytest.mark.parametrize(("width", "theme"), [(w, t) for w in (DESKTOP, PHONE) for t in ("light", "dark")])
+@DIAGONAL
 def test_the_catalogue_is_quiet_fits_and_is_usable(
     visit: Visit, admin: Any, shop: Any, catalogue: Product, width: int, theme: str, settings: Any, live_server: Any
 ) -> None:

@@ -8,13 +8,12 @@ from playwright.sync_api import expect
 
 from behaviour import merging
 from behaviour.models import Merge, Shopper
-from tests.browser import DESKTOP, PHONE, Visit
+from tests.browser import DIAGONAL, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-BOTH = pytest.mark.parametrize(("width", "theme"), [(DESKTOP, "light"), (PHONE, "dark")])
 
 
-@BOTH
+@DIAGONAL
 def test_a_merge_is_listed_and_undone(
     visit: Visit, admin: Any, make_shopper: Any, make_event: Any, width: int, theme: str
 ) -> None:
@@ -36,7 +35,7 @@ def test_a_merge_is_listed_and_undone(
     assert Shopper.objects.count() == 2
 
 
-@BOTH
+@DIAGONAL
 def test_two_shoppers_are_merged_and_taken_apart_on_her_page(
     visit: Visit, admin: Any, make_shopper: Any, make_event: Any, width: int, theme: str
 ) -> None:

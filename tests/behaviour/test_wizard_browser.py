@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from behaviour import importing, tasks
 from behaviour.models import Event, Upload
-from tests.browser import DESKTOP, PHONE, Visit, Watched
+from tests.browser import DIAGONAL, Visit, Watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 GOOD = "user_id,item_id,event,timestamp,price\n" + "".join(
@@ -28,7 +28,7 @@ def drop(watched: Watched, folder: Path, name: str, text: str, field: str = "#id
     watched.page.set_input_files(field, path)
 
 
-@pytest.mark.parametrize(("width", "theme"), [(DESKTOP, "light"), (PHONE, "dark")])
+@DIAGONAL
 def test_a_known_file_takes_three_clicks(visit: Visit, admin: Any, tmp_path: Path, width: int, theme: str) -> None:
     watched = visit(reverse("behaviour:import_new"), admin, width=width, theme=theme)
     watched.check()
@@ -45,7 +45,7 @@ def test_a_known_file_takes_three_clicks(visit: Visit, admin: Any, tmp_path: Pat
     assert Event.objects.count() == 60
 
 
-@pytest.mark.parametrize(("width", "theme"), [(DESKTOP, "dark"), (PHONE, "light")])
+@DIAGONAL
 def test_a_strange_file_is_matched_and_its_question_answered(
     visit: Visit, admin: Any, tmp_path: Path, width: int, theme: str
 ) -> None:
@@ -88,7 +88,7 @@ def test_refused_rows_are_downloaded_mended_and_loaded_again(visit: Visit, admin
     assert Event.objects.count() == 2
 
 
-@pytest.mark.parametrize(("width", "theme"), [(DESKTOP, "dark"), (PHONE, "light")])
+@DIAGONAL
 def test_a_rule_is_switched_off_and_the_file_checked_again(
     visit: Visit, admin: Any, tmp_path: Path, width: int, theme: str
 ) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from campaigns import delivery, planning
 from campaigns.models import Campaign, InboxMail, Sender
-from tests.browser import DESKTOP, PHONE
+from tests.browser import DIAGONAL, PHONE
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 STEPS = ("audience", "content", "subject", "timing", "review")
@@ -53,8 +53,7 @@ def pages(full, make_campaign, inbox):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+@DIAGONAL
 def test_every_page_is_quiet_fits_and_is_usable(visit, person, pages, width, theme):
     watched = visit("/inbox/", person, width=width, theme=theme)
     for path in pages:

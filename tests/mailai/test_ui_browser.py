@@ -7,10 +7,9 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from mailai.accounts.models import ApiKey
-from tests.browser import DESKTOP, PHONE, Visit
+from tests.browser import DIAGONAL, EVERY_WAY, PHONE, Visit
 
 pytestmark = pytest.mark.browser
-EVERYWHERE = pytest.mark.parametrize(("width", "theme"), [(w, t) for w in (DESKTOP, PHONE) for t in ("light", "dark")])
 
 
 @pytest.fixture
@@ -18,12 +17,12 @@ def _with_styleguide(settings: Any) -> None:
     settings.ROOT_URLCONF = "tests.mailai.styleguide_urls"
 
 
-@EVERYWHERE
+@DIAGONAL
 def test_login_is_fit_for_everybody(visit: Visit, width: int, theme: str) -> None:
     visit("/accounts/login/", width=width, theme=theme).check()
 
 
-@EVERYWHERE
+@EVERY_WAY
 @pytest.mark.usefixtures("_with_styleguide")
 def test_every_component_is_fit_for_everybody(visit: Visit, admin: Any, width: int, theme: str) -> None:
     watched = visit("/styleguide/", admin, width=width, theme=theme)

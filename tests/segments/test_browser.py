@@ -12,10 +12,9 @@ from playwright.sync_api import expect
 from campaigns.models import Campaign, Message
 from segments import estimate, profiles, sampling
 from segments.models import Prediction, PredictionRun, Segment
-from tests.browser import DESKTOP, PHONE, Visit, follow
+from tests.browser import DIAGONAL, Visit, follow
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-EVERYWHERE = pytest.mark.parametrize(("width", "theme"), [(w, t) for w in (DESKTOP, PHONE) for t in ("light", "dark")])
 
 
 @pytest.fixture
@@ -171,7 +170,7 @@ def test_conditions_move_by_buttons_and_by_keys(coats: list[Any], marketer: Any,
     seen.check()
 
 
-@EVERYWHERE
+@DIAGONAL
 def test_every_kind_of_condition_suits_everybody(
     coats: list[Any], marketer: Any, visit: Visit, width: int, theme: str
 ) -> None:
