@@ -1,6 +1,7 @@
 """What tests in a real browser share: start Chromium, log in, note what goes wrong, measure accessibility."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Request, expect
 
 DESKTOP, PHONE = 1440, 390
 HEIGHTS = {DESKTOP: 1000, PHONE: 844}
@@ -22,6 +23,8 @@ EVERY_WAY = pytest.mark.parametrize(("width", "theme"), [(w, t) for w in (DESKTO
 PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+STILL_LOOKS = 3
+TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
 # The policy is also reported where the browser would stay silent.
 REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", function (e) {
@@ -30,7 +33,8 @@ document.addEventListener("securitypolicyviolation", function (e) {
 """
 # A frame in a sandbox is a document of its own: a mail is judged by tests of its own.
 AXE = """async tags => {
-  const result = await axe.run(document, {runOnly: {type: "tag", values: tags}, iframes: false});
+  const options = {runOnly: {type: "tag", values: tags}, iframes: false, resultTypes: ["violations"]};
+  const result = await axe.run(document, options);
   return result.violations.map(v => v.id + ": " + v.nodes.map(n => n.target.join(" ")).join(", "));
 }"""
 
@@ -43,22 +47,41 @@ class Watched:
     base: str
     complaints: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
+    flying: set[Request] = field(default_factory=set)
 
     def listen(self) -> None:
         """Note errors of scripts and of the policy, failed answers and requests to other hosts."""
         self.page.add_init_script(REPORT_VIOLATIONS)
         self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self._check_host(request.url))
+        self.page.on("request", self._leaves)
+        self.page.on("requestfinished", self._ends)
+        self.page.on("requestfailed", self._ends)
 
-    def _check_host(self, url: str) -> None:
-        if urlsplit(url).scheme in {"http", "https"} and not url.startswith(self.base):
-            self.foreign.append(url)
+    def _leaves(self, request: Request) -> None:
+        self.flying.add(request)
+        if urlsplit(request.url).scheme in {"http", "https"} and not request.url.startswith(self.base):
+            self.foreign.append(request.url)
+
+    def _ends(self, request: Request) -> None:
+        self.flying.discard(request)
 
     def open(self, path: str) -> None:
         """Go to a page of the app and wait until it is quiet."""
+        self.flying.clear()
         self.page.goto(self.base + path)
-        self.page.wait_for_load_state("networkidle")
+        self.wait_until_quiet()
+
+    def wait_until_quiet(self) -> None:
+        """Wait until a moment passes without a request; Playwright's "networkidle" waits half a second on each page."""
+        self.page.wait_for_load_state()
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        still = 0
+        while still < STILL_LOOKS:
+            assert time.monotonic() < deadline, f"still asking for {[request.url for request in self.flying]}"
+            # What an answer brought is on the page, and has asked for more, two frames later.
+            self.page.evaluate(TWO_FRAMES)
+            still = 0 if self.flying else still + 1
 
     def axe(self) -> list[str]:
         """Return the accessibility rules that the page breaks, each with the elements that break it."""

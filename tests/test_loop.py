@@ -88,7 +88,7 @@ def _upload(desk: Watched, name: str, text: str) -> None:
 def _train(desk: Watched) -> TrainingRun:
     desk.open("/recommender/")
     desk.page.get_by_role("button", name="Train now").click()
-    desk.page.wait_for_load_state("networkidle")
+    desk.wait_until_quiet()
     run = TrainingRun.objects.filter(algorithm="user_based").order_by("pk").last()
     assert run is not None
     assert run.state == "done", run.error

@@ -54,7 +54,7 @@ def test_the_catalogue_is_quiet_fits_and_is_usable(
     watched.page.fill("#f-q", "mug")
     watched.page.press("#f-q", "Enter")
     watched.page.get_by_role("link", name="Trail mug").click()
-    watched.page.wait_for_load_state("networkidle")
+    watched.wait_until_quiet()
     watched.check()
     if width == DESKTOP:
         watched.page.get_by_role("button", name="Keep out of emails").click()

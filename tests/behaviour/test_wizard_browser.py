@@ -165,7 +165,7 @@ def test_back_from_another_page_shows_the_whole_page_of_a_run(visit: Visit, admi
     expect(page.get_by_role("heading", name="60 rows loaded")).to_be_visible()
     # What the page asks every two seconds while an import runs.
     page.evaluate("htmx.ajax('GET', location.pathname, '#run')")
-    page.wait_for_load_state("networkidle")
+    watched.wait_until_quiet()
     page.go_back()
     expect(page.get_by_role("heading", name="60 rows loaded")).to_be_visible()
     expect(page.locator("main")).to_be_visible()
