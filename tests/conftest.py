@@ -8,8 +8,9 @@ from uuid import uuid4
 
 import hypothesis
 import pytest
+from django.conf import settings as configured
 from django.core.cache import cache
-from django.test import Client
+from django.test import Client, TransactionTestCase
 from django.utils import translation
 
 from behaviour import identity
@@ -20,6 +21,25 @@ from tests.browser import browser_type_launch_args, visit  # noqa: F401 fixtures
 # A busy machine is no fault of the code: examples are judged by what they show, not by how long they take.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
+
+# Tests of processes ask for no fixture of a database: they take the name of its server from the settings.
+OWN_DATABASE = {"place"}
+DATABASE = {"db", "transactional_db", "django_db_setup", "live_server"} | OWN_DATABASE
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL leave out what never asks the database: the run on SQLite has shown it already."""
+    if "postgresql" not in configured.DATABASES["default"]["ENGINE"]:
+        return
+    away = [item for item in items if not _asks_the_database(item)]
+    config.hook.pytest_deselected(items=away)
+    items[:] = [item for item in items if item not in set(away)]
+
+
+def _asks_the_database(item: Any) -> bool:
+    case = getattr(item, "cls", None)
+    own = case is not None and issubclass(case, TransactionTestCase)
+    return own or item.get_closest_marker("django_db") is not None or not DATABASE.isdisjoint(item.fixturenames)
 
 
 @pytest.fixture(autouse=True)
