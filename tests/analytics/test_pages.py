@@ -123,10 +123,14 @@ def test_the_list_is_narrowed_by_stage_segment_product_and_pseudonym(
 
 
 def queries_of(client: Any, url: str) -> int:
+    """Count the queries of a warm page; what is kept for seconds may run out between two visits, not between three."""
     client.get(url)
-    with CaptureQueriesContext(connection) as found:
-        assert client.get(url).status_code == 200
-    return len(found)
+    counts = []
+    for _visit in range(2):
+        with CaptureQueriesContext(connection) as found:
+            assert client.get(url).status_code == 200
+        counts.append(len(found))
+    return min(counts)
 
 
 def test_the_number_of_queries_does_not_grow_with_rows(
