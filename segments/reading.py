@@ -247,10 +247,12 @@ def ids(rows: QuerySet[Any]) -> np.ndarray:
 
 
 def products() -> pl.DataFrame:
-    """Return product, category and brand ("" where there is none) of all products."""
+    """Return product, category and brand ("" where there is none) of all products; names as Enum, sorted."""
     rows = Product.everything.order_by().annotate(brand=KT("attributes__brand")).values_list("pk", "category", "brand")
     found = _table_of(rows, {"product": pl.Int64, "category": pl.String, "brand": pl.String})
-    return found.with_columns(pl.col("category").fill_null(""), pl.col("brand").fill_null("").str.slice(0, 120))
+    names = (found["category"].fill_null(""), found["brand"].fill_null("").str.slice(0, 120))
+    # Grouped and compared as numbers.
+    return found.with_columns(column.cast(pl.Enum(sorted({"", *column}))) for column in names)
 
 
 def _table_of(rows: QuerySet[Any, Any], schema: dict[str, Any]) -> pl.DataFrame:

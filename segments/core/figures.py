@@ -32,7 +32,8 @@ class Frames:
     people : shopper (int32), zone (the time zone by whose clock she lives)
     rows : her deeds (segments.core.deeds)
     mails : shopper, at, answered: what she got in 365 days (segments.core.attention)
-    products : product, category, brand ("" where there is none), of the whole shop
+    products : product, category, brand ("" where there is none), of the whole shop; text, or faster an Enum whose
+        categories are sorted
     usual : product, usual (segments.core.prices), of the whole shop
     """
 
@@ -94,7 +95,7 @@ def _listed(lines: pl.DataFrame, products: pl.DataFrame, best: str, many: str, n
     found = affinity.favourites(named.filter(pl.col("name") != "").select("shopper", "name", "at", money))
     # Escaped once a name, not once a shopper.
     quoted = found.select(pl.col("name").unique())
-    quoted = quoted.with_columns(quoted=quoted["name"].map_elements(_quoted, return_dtype=pl.String))
+    quoted = quoted.with_columns(quoted=quoted["name"].cast(pl.String).map_elements(_quoted, return_dtype=pl.String))
     share = pl.col("share")
     decimals = share.mod(affinity.WHOLE).cast(pl.String).str.pad_start(4, "0").str.strip_chars_end("0")
     decimals = pl.when(decimals == "").then(pl.lit("0")).otherwise(decimals)
@@ -104,7 +105,7 @@ def _listed(lines: pl.DataFrame, products: pl.DataFrame, best: str, many: str, n
     )  # fmt: skip
     texts = found.join(quoted, on="name", how="left", maintain_order="left").with_columns(text=text)
     return texts.group_by("shopper", maintain_order=True).agg(
-        pl.col("name").first().alias(best), pl.format("[{}]", pl.col("text").str.join(", ")).alias(many)
+        pl.col("name").first().cast(pl.String).alias(best), pl.format("[{}]", pl.col("text").str.join(", ")).alias(many)
     )
 
 
