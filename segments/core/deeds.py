@@ -65,12 +65,13 @@ def _local(moments: pl.Series, zone: str) -> pl.Series:
 
     Since SHIFTS_BY_QUARTERS no clock of the world is ahead by, or was ever moved at, anything but whole quarters.
     """
-    first, last = (moment // QUARTER if moment is not None else 0 for moment in (moments.min(), moments.max()))  # type: ignore[operator]
-    if last - first >= len(moments) or first * QUARTER < SHIFTS_BY_QUARTERS:
+    quarter = moments.to_numpy() // QUARTER
+    first, last = (int(quarter.min()), int(quarter.max())) if len(quarter) else (0, 0)
+    if last - first >= len(quarter) or first * QUARTER < SHIFTS_BY_QUARTERS:
         return _shown(moments, zone)
     quarters = pl.Series(np.arange(first, last + 1) * QUARTER)
     ahead = (_shown(quarters, zone) - quarters).to_numpy()
-    return moments + ahead[moments.to_numpy() // QUARTER - first]
+    return moments + ahead[quarter - first]
 
 
 def _shown(moments: pl.Series, zone: str) -> pl.Series:
