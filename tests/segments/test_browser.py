@@ -240,7 +240,7 @@ def test_an_uploaded_list_becomes_a_condition(
     page.get_by_text("is saved").wait_for()
     page.get_by_role("button", name="More actions").click()
     page.get_by_role("button", name="Freeze as a list").click()
-    page.get_by_text("2 shoppers are on this list now.").wait_for()
+    page.get_by_text("The list keeps 2 shoppers, whatever the segment does").wait_for()
     seen.check()
     page.get_by_role("link", name="Lists").click()
     follow(page.get_by_role("link", name="Guests of the fair"))
