@@ -17,7 +17,7 @@ from django.db.models import F, Max, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from behaviour import bulk, first_load
+from behaviour import bulk, first_load, turns
 from behaviour.ahead import one_ahead, worked
 from behaviour.core.cleaning import Cleaned
 from behaviour.core.columns import PRODUCTS, SHOPPERS
@@ -42,8 +42,6 @@ logger = logging.getLogger(__name__)
 MOST_TRIES = 5
 # A database that is gone for longer than this leaves the import to the sweep.
 PATIENCE_SECONDS, PAUSE_SECONDS = 90.0, 1.0
-# Between two parts on SQLite other writers get their turn; who waits looks each 25 ms at first, then less often.
-BREATH_SECONDS = {"sqlite": 0.02, "postgresql": 0.0}
 State = Upload.State
 Loader = EventLoader | ProductLoader | ShopperLoader
 
@@ -244,7 +242,7 @@ def _load_parts(upload: Upload, run: str, loader: Loader, cleaned: Cleaned) -> N
             n_new = loader.write(part)  # type: ignore[arg-type]
             loaded = upload.checkpoint.get("part_loaded", 0) + n_new
             _own(upload, run, checkpoint=upload.checkpoint | {"part": last, "part_loaded": loaded, "run": run})
-        time.sleep(BREATH_SECONDS[connection.vendor])
+        turns.breathe()
 
 
 def _own(upload: Upload, run: str, **changes: Any) -> None:

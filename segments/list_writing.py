@@ -25,7 +25,7 @@ from segments.statements import select
 logger = logging.getLogger(__name__)
 State = ShopperList.State
 # Shoppers of one transaction.
-BATCH = 5_000
+BATCH = 2_000
 # So many are written, or taken off, while the browser waits; more are left to a worker.
 AT_ONCE = 50_000
 # Who has said nothing for so long is dead.
@@ -60,6 +60,8 @@ def put_all(chosen: ShopperList, ids: np.ndarray) -> bool:
     Who is on it already is passed over.
     """
     for start in range(0, len(ids), BATCH):
+        if start:
+            turns.breathe()
         with transaction.atomic():
             # Nobody is removed or merged until these are written, and nobody begins to delete the list.
             turns.hold()
@@ -84,6 +86,7 @@ def _clear(gone: ShopperList) -> None:
             _beat(gone)
             everybody.filter(shopper__gt=last, shopper__lte=ids[-1]).delete()
         last = ids[-1]
+        turns.breathe()
     list_files.drop(gone.file.get("stored_as", ""))
     ShopperList.everything.filter(pk=gone.pk).delete()
 

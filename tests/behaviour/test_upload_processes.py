@@ -24,10 +24,10 @@ import sys
 import django
 django.setup()
 from django.core.management import call_command
-from behaviour import first_load, importing, loading, tables
+from behaviour import first_load, importing, loading, tables, turns
 first_load.FEWEST_BYTES = 0
 tables.SIZE, tables.MOST = 400, 500
-importing.BREATH_SECONDS = dict.fromkeys(importing.BREATH_SECONDS, {breath})
+turns.BREATH_SECONDS = dict.fromkeys(turns.BREATH_SECONDS, {breath})
 {more}
 call_command(*sys.argv[1:])
 """

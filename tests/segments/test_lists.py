@@ -296,7 +296,7 @@ def test_freezing_takes_the_same_statements_for_few_and_many(people: list[Shoppe
 
     n_queries("First")
     few = n_queries("Few")
-    Shopper.objects.bulk_create(Shopper(external_id=f"id-{n}") for n in range(3000))
+    Shopper.objects.bulk_create(Shopper(external_id=f"id-{n}") for n in range(1500))
     assert n_queries("Many") == few
 
 
