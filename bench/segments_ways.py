@@ -58,10 +58,6 @@ def measure(options: dict[str, int]) -> dict[str, Any]:
     categories = Product.objects.exclude(category="").values_list("category").annotate(n=Count("pk")).order_by("-n")
     five, seven = (name for name, _n in categories[:2])
     asked = []
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            # By hand too: without it the statements by hand take longer.
-            cursor.execute("SET jit = off")
     for name, narrow, rule, sql in questions(now, five, seven):
         found = estimate(rule, now)
         exact = lambda rule=rule: counting.number(rule, now, seconds=PATIENT_SECONDS)  # noqa: E731

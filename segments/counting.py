@@ -123,8 +123,6 @@ def time_limit(seconds: float) -> Iterator[None]:
     if postgres:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = %s", [int(seconds * 1000)])
-            # Translating a statement of this kind to machine code takes longer than it saves.
-            cursor.execute("SET LOCAL jit = off")
     else:
         connection.connection.set_progress_handler(lambda: time.perf_counter() - started > seconds, STEPS)
     try:
@@ -139,4 +137,3 @@ def time_limit(seconds: float) -> Iterator[None]:
     if postgres:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = DEFAULT")
-            cursor.execute("SET LOCAL jit = DEFAULT")
