@@ -80,11 +80,20 @@ def shoppers(filters: Filters) -> "QuerySet[Shopper]":
     return found
 
 
-def n_shown(filters: Filters, found: "QuerySet[Shopper]") -> int:
-    """Count the list: all shoppers exactly, a narrowed list up to one more than COUNTED."""
+def narrowed(filters: Filters, found: "QuerySet[Shopper]") -> "tuple[QuerySet[Shopper], int]":
+    """Return the list to page through, and its size: exact of all shoppers, else up to one more than COUNTED.
+
+    A segment is asked once: whom it found is then looked up by id.
+    """
     if not filters.any:
-        return Shopper.objects.count()
-    return found.select_related(None).order_by()[: COUNTED + 1].count()
+        return found, Shopper.objects.count()
+    plain = found.select_related(None).order_by()
+    if not filters.segment:
+        return found, plain[: COUNTED + 1].count()
+    ids = list(plain.values_list("pk", flat=True)[: COUNTED + 1])
+    if len(ids) > COUNTED:
+        return found, len(ids)
+    return Shopper.everything.filter(pk__in=ids).select_related("profile", "prediction"), len(ids)
 
 
 def named(name: str) -> Shopper | None:

@@ -122,7 +122,10 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     # Translating a statement to machine code takes a second for those of a page, which take milliseconds themselves.
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c jit=off")
+    # Pages of an index cost little more than those that follow each other, on any disk of today and in memory; with the
+    # server's own 4 it reads a whole year of events for one month. Shoppers of a large shop are hashed in memory.
+    tuned = "-c jit=off -c random_page_cost=1.1 -c work_mem=16MB"
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", tuned)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "django_cache"}}
 

@@ -1,11 +1,15 @@
 """All reads of the recommender that span rows."""
 
 import random
+import time
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
+from django.core.cache import cache
 from django.db.models import Case, Count, Exists, F, IntegerField, Max, Min, OuterRef, Q, QuerySet, Value, When
+from django.utils import timezone
 
 from behaviour.catalogue import sellable
 from behaviour.models import Consent, ConsentState, Event, Product, Shopper
@@ -22,6 +26,15 @@ POPULAR_DAYS = 30
 N_CHAMPIONS = 5
 SECONDS_A_DAY = 86_400.0
 Beat = Callable[[], None]
+BEST_SELLERS, N_KEPT, KEPT_SECONDS, SLOW_SECONDS = "best-sellers", 1000, 600, 0.1
+
+
+class BestSeller(NamedTuple):
+    """A product, how many shoppers ordered it, and how many of them in the last 30 days."""
+
+    product: int
+    n_buyers: int
+    n_recent: int
 
 
 def telling_events() -> "QuerySet[Event]":
@@ -63,18 +76,39 @@ def recent_buyers(product_ids: Collection[int], at: datetime) -> dict[int, int]:
     return dict(orders.order_by().values_list("product_id").annotate(n=Count("shopper", distinct=True)))
 
 
-def best_sellers(at: datetime, sellable: Collection[int], n: int) -> list[tuple[int, int]]:
-    """Return (product id, distinct buyers) of the most ordered products, for when no model can serve.
+def best_sellers(at: datetime, n: int) -> list[BestSeller]:
+    """Return the n most ordered products that can be sold, for when no model can serve.
 
-    The last 30 days; a shop that sold nothing in them is asked for all its orders.
+    The last 30 days; a shop that sold nothing in them is asked for all its orders. A second at a million shoppers.
     """
+    can_be_sold = set(sellable_products().tolist())
     orders = Event.objects.filter(kind="purchase", at__lte=at, product__isnull=False)
-    for window in (orders.filter(at__gt=at - timedelta(days=POPULAR_DAYS)), orders):
+    for window, recent in ((orders.filter(at__gt=at - timedelta(days=POPULAR_DAYS)), True), (orders, False)):
         rows = window.order_by().values_list("product_id").annotate(n=Count("shopper", distinct=True))
-        found = [row for row in rows.order_by("-n", "product_id") if row[0] in sellable]
+        found = [
+            BestSeller(product, n_buyers, n_buyers if recent else 0)
+            for product, n_buyers in rows.order_by("-n", "product_id")
+            if product in can_be_sold
+        ]
         if found:
             return found[:n]
     return []
+
+
+def best_sellers_for_a_page() -> list[BestSeller]:
+    """Return the thousand best-sellers of now; where asking takes long, in a large shop, those of the last ten minutes.
+
+    What can't be sold any more is left out at once.
+    """
+    kept = cache.get(BEST_SELLERS)
+    if kept is None:
+        started = time.perf_counter()
+        kept = best_sellers(timezone.now(), N_KEPT)
+        if time.perf_counter() - started > SLOW_SECONDS:
+            cache.set(BEST_SELLERS, kept, KEPT_SECONDS)
+        return kept
+    there = set(sellable().filter(pk__in=[one.product for one in kept]).values_list("pk", flat=True))
+    return [one for one in kept if one.product in there]
 
 
 def newest_products(n: int) -> list[int]:

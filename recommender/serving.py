@@ -38,7 +38,7 @@ def top_products(
     10,000 shoppers of a million: their events in 5 queries, then 12 to 25 CPU seconds for the neighbours, twice with
     the reasons.
     """
-    at = at or timezone.now()
+    moment = at or timezone.now()
     shopper_ids = list(dict.fromkeys(shopper_ids))
     if not shopper_ids or k < 1:
         return {shopper: [] for shopper in shopper_ids}
@@ -46,8 +46,8 @@ def top_products(
     if artefact is None:
         picks = _best_sellers(shopper_ids, k, at)
     else:
-        picks = _count_buyers(_from_artefact(artefact, shopper_ids, k, at), at)
-    return _fill_with_newest(picks, k, at)
+        picks = _count_buyers(_from_artefact(artefact, shopper_ids, k, moment), moment)
+    return _fill_with_newest(picks, k, moment)
 
 
 def serving_artefact() -> Artefact | None:
@@ -119,8 +119,11 @@ def _count_buyers(picks: Picks, at: datetime) -> Picks:
 def _counted(pick: Pick, buyers: dict[int, int]) -> Pick:
     if pick.because.get("kind") != "popular":
         return pick
-    because = {"kind": "popular", "n": buyers.get(pick.product_id, 0), "days": queries.POPULAR_DAYS}
-    return Pick(pick.product_id, pick.score, pick.level, because)
+    return Pick(pick.product_id, pick.score, pick.level, _popular(buyers.get(pick.product_id, 0)))
+
+
+def _popular(n_buyers: int) -> dict[str, Any]:
+    return {"kind": "popular", "n": n_buyers, "days": queries.POPULAR_DAYS}
 
 
 def _fill_with_newest(picks: Picks, k: int, at: datetime) -> Picks:
@@ -146,16 +149,17 @@ def _bought(shopper_ids: Collection[int], at: datetime) -> dict[int, set[int]]:
     return bought
 
 
-def _best_sellers(shopper_ids: Collection[int], k: int, at: datetime) -> Picks:
-    """Serve without a model: what most shoppers ordered."""
-    sellable = set(queries.sellable_products().tolist())
-    bought = _bought(shopper_ids, at)
+def _best_sellers(shopper_ids: Collection[int], k: int, at: datetime | None) -> Picks:
+    """Serve without a model: what most shoppers ordered, up to a moment, or now for a page."""
+    bought = _bought(shopper_ids, at or timezone.now())
     longest = max((len(own) for own in bought.values()), default=0)
-    found = queries.best_sellers(at, sellable, k + longest)
+    found = queries.best_sellers(at, k + longest) if at else queries.best_sellers_for_a_page()
     picks = {}
     for shopper in shopper_ids:
         own = bought.get(shopper, set())
         picks[shopper] = [
-            Pick(product, float(n), POPULAR, {"kind": "popular"}) for product, n in found if product not in own
+            Pick(one.product, float(one.n_buyers), POPULAR, _popular(one.n_recent))
+            for one in found
+            if one.product not in own
         ][:k]
-    return _count_buyers(picks, at)
+    return picks

@@ -61,10 +61,9 @@ def shoppers(request: HttpRequest) -> HttpResponse:
 def _listed(request: HttpRequest, filters: people.Filters) -> dict[str, Any]:
     """Return the page of the list and its size; a segment whose rule can't be read any more says so."""
     try:
-        found = people.shoppers(filters)
+        found, n_shown = people.narrowed(filters, people.shoppers(filters))
     except InputError as error:
         return {"page": KeyPage([], "", ""), "n_shown": 0, "problem": str(error)}
-    n_shown = people.n_shown(filters, found)
     return {
         "page": key_page(request, found, people.SORTS[filters.sort]),
         "n_shown": min(n_shown, people.COUNTED) if filters.any else n_shown,
