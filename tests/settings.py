@@ -15,3 +15,8 @@ from mailai.settings import *  # noqa: F403
 CELERY_TASK_ALWAYS_EAGER = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+if "sqlite" in DATABASES["default"]["ENGINE"]:  # noqa: F405 from the settings of the house
+    # A file, as in an installation: in memory all threads of a served page would share one connection, and two requests
+    # at once would end each other's transactions.
+    DATABASES["default"]["TEST"] = {"NAME": os.path.join(os.environ["MAILAI_DATA_DIR"], "test.sqlite3")}  # noqa: F405
+    DATABASES["default"]["OPTIONS"]["init_command"] += "; PRAGMA synchronous=OFF"  # noqa: F405

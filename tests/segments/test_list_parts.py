@@ -274,8 +274,6 @@ def test_a_segment_that_was_deleted_meanwhile_does_not_come_back(fair: ShopperLi
 
 @pytest.mark.django_db(transaction=True)
 def test_two_connections_wait_for_each_other(fair: ShopperList) -> None:
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite has one writer, and that of the tests has one connection")
     checked, errors = threading.Event(), []
     before = rules.check
 
