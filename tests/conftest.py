@@ -28,16 +28,18 @@ DATABASE = {"db", "transactional_db", "django_db_setup", "live_server"} | OWN_DA
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL leave out what never asks the database: the run on SQLite has shown it already."""
+    """On PostgreSQL leave out what never asks the database, or SQLite alone: the run there has shown it already."""
     if "postgresql" not in configured.DATABASES["default"]["ENGINE"]:
         return
-    away = [item for item in items if not _asks_the_database(item)]
+    away = [item for item in items if not _asks_this_database(item)]
     config.hook.pytest_deselected(items=away)
     items[:] = [item for item in items if item not in set(away)]
 
 
-def _asks_the_database(item: Any) -> bool:
+def _asks_this_database(item: Any) -> bool:
     case = getattr(item, "cls", None)
+    if item.get_closest_marker("sqlite"):
+        return False
     own = case is not None and issubclass(case, TransactionTestCase)
     return own or item.get_closest_marker("django_db") is not None or not DATABASE.isdisjoint(item.fixturenames)
 

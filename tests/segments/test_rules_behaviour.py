@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -238,7 +237,7 @@ class CompiledEqualsObvious(TestCase):
 
 
 @pytest.mark.django_db
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL knows how many events a shopper has")
+@pytest.mark.sqlite
 def test_what_follows_is_looked_up_among_the_events_of_one_shopper() -> None:
     asked = {"first": {"did": "view"}, "then": {"did": "purchase"}, "happened": False, "days": 3, "same_product": True}
     plan = rules.matching(
