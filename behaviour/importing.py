@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
@@ -192,8 +193,9 @@ def cleaned_ahead(table: Table, reading: Reading, look: Callable[[Cleaned], None
     """Read, clean and look at blocks ahead of the caller, on other cores; ``look`` asks no database."""
 
     def looked_at() -> Iterator[Cleaned]:
-        blocks = one_ahead(table.blocks())
-        for cleaned in worked(blocks, lambda block: clean(block, table, reading), threads=2):
+        blocks, way = one_ahead(table.blocks()), partial(clean, table=table, how=reading)
+        # PostgreSQL itself needs the other core; SQLite works in this process.
+        for cleaned in map(way, blocks) if connection.vendor == "postgresql" else worked(blocks, way, threads=2):
             look(cleaned)
             yield cleaned
 
