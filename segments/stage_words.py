@@ -121,47 +121,40 @@ def _groups_measured(_history: StageHistory) -> str:
     )
 
 
-def _stages_found(best: int, fell: int, back: int) -> str:
-    if best:
-        words = {"n": numbers.count(best), "back": numbers.count(back)}
-        return (
-            ngettext(
-                "%(n)s loyal shopper became at risk or dormant, %(back)s came back",
-                "%(n)s loyal shoppers became at risk or dormant, %(back)s came back",
-                best,
-            )
-            % words
-        )
-    if fell or back:
-        words = {"n": numbers.count(fell), "back": numbers.count(back)}
-        return (
-            ngettext(
-                "%(n)s shopper became at risk or dormant, %(back)s came back",
-                "%(n)s shoppers became at risk or dormant, %(back)s came back",
-                fell,
-            )
-            % words
-        )
-    return _("Nobody fell behind and nobody came back")
+def _finding(of_best: Callable[[int], str], of_all: Callable[[int], str]) -> Callable[[int, int, int], str]:
+    """Return what says how many of the best, or else of all, fell behind and how many came back."""
+
+    def said(best: int, fell: int, back: int) -> str:
+        if not (best or fell or back):
+            return _("Nobody fell behind and nobody came back")
+        n, words = (best, of_best) if best else (fell, of_all)
+        return words(n) % {"n": numbers.count(n), "back": numbers.count(back)}
+
+    return said
 
 
-def _groups_found(best: int, fell: int, back: int) -> str:
-    if best:
-        words = {"n": numbers.count(best), "back": numbers.count(back)}
-        return (
-            ngettext(
-                "%(n)s champion or loyal shopper fell behind, %(back)s came back",
-                "%(n)s champions and loyal shoppers fell behind, %(back)s came back",
-                best,
-            )
-            % words
-        )
-    if fell or back:
-        words = {"n": numbers.count(fell), "back": numbers.count(back)}
-        return ngettext(
-            "%(n)s shopper fell behind, %(back)s came back", "%(n)s shoppers fell behind, %(back)s came back", fell
-        ) % words  # fmt: skip
-    return _("Nobody fell behind and nobody came back")
+_stages_found = _finding(
+    lambda n: ngettext(
+        "%(n)s loyal shopper became at risk or dormant, %(back)s came back",
+        "%(n)s loyal shoppers became at risk or dormant, %(back)s came back",
+        n,
+    ),
+    lambda n: ngettext(
+        "%(n)s shopper became at risk or dormant, %(back)s came back",
+        "%(n)s shoppers became at risk or dormant, %(back)s came back",
+        n,
+    ),
+)
+_groups_found = _finding(
+    lambda n: ngettext(
+        "%(n)s champion or loyal shopper fell behind, %(back)s came back",
+        "%(n)s champions and loyal shoppers fell behind, %(back)s came back",
+        n,
+    ),
+    lambda n: ngettext(
+        "%(n)s shopper fell behind, %(back)s came back", "%(n)s shoppers fell behind, %(back)s came back", n
+    ),
+)
 
 
 STAGES = Kind(
