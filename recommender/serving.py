@@ -96,7 +96,7 @@ def _fold_in(artefact: Artefact, shopper_ids: list[int], at: datetime) -> Intera
     users = np.fromiter((rows[shopper] for shopper in events[:, 0].tolist()), np.int32, len(events))
     ages = (at.timestamp() - events[:, 3]) / queries.SECONDS_A_DAY
     codes = artefact.products.codes(events[:, 1])
-    shape = {"n_users": len(shopper_ids), "n_items": len(artefact.products)}
+    shape: Any = {"n_users": len(shopper_ids), "n_items": len(artefact.products)}
     interactions = build(users, codes, events[:, 2], ages, **shape)
     object.__setattr__(interactions, "known", artefact.shoppers.codes(np.asarray(shopper_ids, np.int64)))
     return interactions

@@ -1,10 +1,13 @@
 """Which algorithms there are; forms, commands and the leaderboard read this list."""
 
+from dataclasses import fields
+from inspect import signature
 from typing import Any
 
 from recommender.core.base import Recommender
 from recommender.core.popular import MostPopular
 from recommender.core.user_based import UserBased
+from recommender.core.weighting import Weighting
 
 # In the order of training: the baseline first, then from cheap to dear.
 ALGORITHMS: dict[str, type[Recommender]] = {cls.name: cls for cls in (MostPopular, UserBased)}
@@ -12,10 +15,13 @@ BASELINE = MostPopular.name
 
 
 def create(name: str, params: dict[str, Any] | None = None) -> Recommender:
-    """Return a new, unfitted model.
+    """Return a new, unfitted model; a setting that this version does not know any more is left out.
 
     Raises
     ------
     KeyError : there is no algorithm of this name.
     """
-    return ALGORITHMS[name](**(params or {}))
+    algorithm, given = ALGORITHMS[name], dict(params or {})
+    weighting = {one.name: given[one.name] for one in fields(Weighting) if one.name in given}
+    own = {key: value for key, value in given.items() if key in signature(algorithm).parameters}
+    return algorithm(**own, **({"weighting": Weighting(**weighting)} if weighting else {}))

@@ -1,41 +1,102 @@
 """The one interface of all algorithms, so that services, evaluation and pages need to know none of them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from recommender.core.catalogue import Catalogue
 from recommender.core.interactions import Interactions
+from recommender.core.ranking import top_k
+from recommender.core.weighting import BEST, LOG, Weighting
 
-# {"kind": "neighbours", "n": …, "of": …, "items": [code, …], "counts": [n, …], "weights": [share, …]}
-# or {"kind": "popular"}
+# What made a pick, in codes of the model's items; which kinds there are and what each holds: docs/recommender.md.
 Evidence = dict[str, Any]
 Beat = Callable[[], None]
 # Cells of a dense block of scores: 4 million are 16 MB of scores and 32 MB of sort keys.
 BLOCK_CELLS = 4_000_000
+# Items of hers that are named as evidence.
+N_EVIDENCE = 3
 
 
 def silent() -> None:
     """Tell nobody that work goes on; services pass a heartbeat instead."""
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A setting that tuning picks from a few values."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Range:
+    """A setting that tuning picks between two numbers, both included; whole numbers where both are whole."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+Space = dict[str, Choice | Range]
+# What is tried for the settings of a weighting; names of WEIGHTS may be added by a model that needs them.
+WEIGHTING_SPACE: Space = {
+    "half_life": Choice((0.0, 0.5, 0.2, 0.08)),
+    "shape": Choice((LOG, BEST)),
+    "view": Choice((0.3, 1.0, 3.0)),
+    "cart": Choice((1.0, 3.0, 6.0)),
+}
+
+
 class Recommender(ABC):
-    """A model: fitted once, then asked for the items of any users, known to it or not."""
+    """A model: fitted once, then asked for the items of any users, known to it or not.
+
+    A setting is an attribute of the object under its name in ``params``. Settings of the weighting of events stand
+    among them under their own names; ``weighted`` is the matrix that they make.
+    """
 
     name: ClassVar[str]
+    # The settings that tuning may change, and what it may choose.
+    space: ClassVar[Space] = WEIGHTING_SPACE
+
+    def __init__(self, weighting: Weighting | None = None) -> None:
+        self.weighting = weighting or Weighting()
+        # Of the data that the model was fitted on: a batch of users may span less.
+        self.half_life_days = float("inf")
 
     @property
     @abstractmethod
     def params(self) -> dict[str, Any]:
-        """What a new object of the class needs to be the same model, unfitted."""
+        """What a new object of the class needs to be the same model, unfitted: plain values."""
+
+    def weighted(self, interactions: Interactions) -> csr_matrix:
+        """Return how much each user likes each item: csr_matrix float32 of shape (n_users, n_items)."""
+        return self.weighting.matrix(interactions, self.half_life_days)
+
+    def fit(self, interactions: Interactions, catalogue: Catalogue | None = None, *, beat: Beat = silent) -> Self:
+        """Learn from the interactions (users x items, seen from their cut-off) and return self.
+
+        ``catalogue`` says what the items are, in the order of their codes. ``beat`` is called after each block of work.
+        """
+        self.half_life_days = self.weighting.days(interactions.span)
+        self._fit(interactions, catalogue or Catalogue.empty(interactions.n_items), beat)
+        return self
 
     @abstractmethod
-    def fit(self, interactions: Interactions) -> Self:
-        """Learn from the interactions (users x items, seen from their cut-off) and return self."""
+    def _fit(self, interactions: Interactions, catalogue: Catalogue, beat: Beat) -> None:
+        """Learn; the half-life in days is known."""
 
     @abstractmethod
+    def scores(self, users: Interactions) -> csr_matrix | np.ndarray:
+        """Return how good each item is for each user, shape (n_users, n_items); above 0 = it may be picked.
+
+        The caller passes few enough users that users x items fits into BLOCK_CELLS.
+        """
+
     def recommend(
         self,
         users: Interactions,
@@ -60,6 +121,12 @@ class Recommender(ABC):
         items : int32 array of shape (n_users, k), best first, -1 where the model knows no more.
         scores : float32 array of shape (n_users, k), 0 there; equal scores stand in the order of the item code.
         """
+        items, best = np.full((users.n_users, k), -1, np.int32), np.zeros((users.n_users, k), np.float32)
+        for block in blocks(users.n_users, users.n_items):
+            out = None if exclude is None else exclude[block]
+            items[block], best[block] = top_k(self.scores(users.part(block)), k, exclude=out, allowed=allowed)
+            beat()
+        return items, best
 
     @abstractmethod
     def explain(self, users: Interactions, items: np.ndarray) -> list[list[Evidence]]:
@@ -79,3 +146,15 @@ def blocks(n_users: int, n_items: int) -> Iterator[slice]:
     size = max(1, BLOCK_CELLS // max(n_items, 1))
     for start in range(0, n_users, size):
         yield slice(start, min(start + size, n_users))
+
+
+def matrix_arrays(matrix: csr_matrix, prefix: str = "") -> dict[str, np.ndarray]:
+    """Return a sparse matrix as plain arrays."""
+    parts = {"data": matrix.data, "indices": matrix.indices, "indptr": matrix.indptr, "shape": np.array(matrix.shape)}
+    return {prefix + name: array for name, array in parts.items()}
+
+
+def matrix_from(arrays: Mapping[str, np.ndarray], prefix: str = "") -> csr_matrix:
+    """Return the sparse matrix that ``matrix_arrays`` took apart."""
+    parts = tuple(arrays[prefix + name] for name in ("data", "indices", "indptr"))
+    return csr_matrix(parts, shape=tuple(int(n) for n in arrays[prefix + "shape"]))

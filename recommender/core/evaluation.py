@@ -9,8 +9,8 @@ from scipy.sparse import csr_matrix
 
 from recommender.core import metrics
 from recommender.core.base import Beat, Recommender, silent
-from recommender.core.interactions import bought_items, user_items
-from recommender.core.splitting import Split, users_of
+from recommender.core.interactions import bought_items, touched_items
+from recommender.core.splitting import Split
 from recommender.core.user_based import unit_rows
 
 # Beyond this many test users the interval is narrower than any decision needs; a seeded sample of them is scored.
@@ -63,7 +63,7 @@ class Exam:
     def __post_init__(self) -> None:
         tested, truth, exclude = self.split.tested, self.split.truth, None
         if not self.repeats:
-            bought = bought_items(users_of(self.split.train, tested))
+            bought = bought_items(self.split.train.of(tested))
             truth = csr_matrix(truth - truth.multiply(bought))
             truth.eliminate_zeros()
             left = np.flatnonzero(np.diff(truth.indptr) > 0)
@@ -87,10 +87,10 @@ def examine(model: Recommender, exam: Exam, beat: Beat = silent) -> Score:
     model.fit(exam.split.train)
     fitted = time.process_time()
     beat()
-    users = users_of(exam.split.train, exam.tested)
+    users = exam.split.train.of(exam.tested)
     items, _scores = model.recommend(users, exam.k, exclude=exam.exclude, beat=beat)
     done = time.process_time()
-    matrix = user_items(exam.split.train, float("inf"))[0]
+    matrix = touched_items(exam.split.train)
     known_by = np.bincount(matrix.indices, minlength=matrix.shape[1])
     return Score(
         per_user={name: metric(items, exam.truth, exam.k) for name, metric in PER_USER.items()},

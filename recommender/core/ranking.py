@@ -5,14 +5,14 @@ from scipy.sparse import csr_matrix
 
 
 def top_k(
-    scores: csr_matrix, k: int, *, exclude: csr_matrix | None = None, allowed: np.ndarray | None = None
+    scores: csr_matrix | np.ndarray, k: int, *, exclude: csr_matrix | None = None, allowed: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the k columns with the highest positive score of each row.
 
     Parameters
     ----------
-    scores : csr_matrix of shape (n_rows, n_columns), no negative values; the caller passes blocks, because the
-        rows become dense here (12 bytes a cell).
+    scores : sparse or dense, of shape (n_rows, n_columns); what is not above 0 is never chosen. The caller passes
+        blocks, because the rows become dense here (12 bytes a cell).
     k : int >= 1, may exceed n_columns
     exclude : csr_matrix of the same shape, nonzero = leave this cell out.
     allowed : bool array of shape (n_columns,), False = leave the column out.
@@ -32,7 +32,8 @@ def top_k(
     items, best = np.full((n_rows, k), -1, np.int32), np.zeros((n_rows, k), np.float32)
     if not n_rows or not n_columns:
         return items, best
-    dense = np.nan_to_num(scores.toarray().astype(np.float32, copy=False), nan=0.0)
+    dense = scores if isinstance(scores, np.ndarray) else scores.toarray()
+    dense = np.maximum(np.nan_to_num(dense.astype(np.float32), nan=0.0, posinf=0.0), 0.0)
     if allowed is not None:
         dense[:, ~allowed] = 0
     if exclude is not None:

@@ -4,6 +4,7 @@ A random split would let it see the future: it would know the Christmas list whe
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -32,7 +33,7 @@ class Log:
     n_items: int
 
     @property
-    def shape(self) -> dict[str, int]:
+    def shape(self) -> dict[str, Any]:
         """Numbers of users and items."""
         return {"n_users": self.n_users, "n_items": self.n_items}
 
@@ -102,20 +103,3 @@ def _split(log: Log, learnt: np.ndarray, at: float) -> Split:
     distinct = np.bincount(pairs // max(log.n_items, 1), minlength=log.n_users)
     tested = np.flatnonzero((distinct >= MIN_HISTORY) & (np.diff(truth.indptr) > 0))
     return Split(train, tested, truth[tested], at)
-
-
-def users_of(interactions: Interactions, rows: np.ndarray) -> Interactions:
-    """Return the interactions of some users only, in the order of ``rows``; they keep knowing their own rows."""
-    new_row = np.full(interactions.n_users, -1, np.int32)
-    new_row[rows] = np.arange(len(rows))
-    keep = new_row[interactions.users] >= 0
-    return Interactions(
-        users=new_row[interactions.users[keep]],
-        items=interactions.items[keep],
-        kinds=interactions.kinds[keep],
-        ages=interactions.ages[keep],
-        n_users=len(rows),
-        n_items=interactions.n_items,
-        span=interactions.span,
-        known=interactions.known[rows] if len(rows) else np.empty(0, np.int32),
-    )

@@ -6,12 +6,23 @@ import numpy as np
 from scipy.sparse import csr_matrix, diags
 from sparse_dot_topn import sp_matmul_topn
 
-from recommender.core.base import Beat, Evidence, Recommender, blocks, silent
-from recommender.core.interactions import Interactions, only, user_items
+from recommender.core.base import (
+    N_EVIDENCE,
+    WEIGHTING_SPACE,
+    Beat,
+    Choice,
+    Evidence,
+    Range,
+    Recommender,
+    Space,
+    blocks,
+    matrix_arrays,
+    matrix_from,
+)  # fmt: skip
+from recommender.core.catalogue import Catalogue
+from recommender.core.interactions import Interactions, bought_items
 from recommender.core.ranking import one_hot, top_k
-
-# Products of hers that are named as evidence.
-N_EVIDENCE = 3
+from recommender.core.weighting import Weighting
 
 
 class UserBased(Recommender):
@@ -22,7 +33,6 @@ class UserBased(Recommender):
     Parameters
     ----------
     k : int, neighbours of each user.
-    half_life_share : float, half-life of an event as a share of the time span; stored in days once fitted.
     power : float >= 1, how much nearer neighbours count more.
     shrink : float >= 0, ``cos * n / (n + shrink)`` with n common items, so that one common item proves little. 0 = off.
 
@@ -35,46 +45,36 @@ class UserBased(Recommender):
 
     name: ClassVar[str] = "user_based"
 
-    def __init__(self, k: int = 100, half_life_share: float = 0.2, power: float = 2.0, shrink: float = 0.0) -> None:
-        self.k, self.half_life_share, self.power, self.shrink = k, half_life_share, power, shrink
-        self._hold(csr_matrix((0, 0), dtype=np.float32), np.empty(0, bool), half_life=1.0)
+    space: ClassVar[Space] = WEIGHTING_SPACE | {
+        "k": Range(20, 400, log=True), "power": Choice((1.0, 2.0)), "shrink": Choice((0.0, 5.0, 20.0, 100.0)),
+    }  # fmt: skip
+
+    def __init__(
+        self, k: int = 100, power: float = 2.0, shrink: float = 0.0, weighting: Weighting | None = None
+    ) -> None:
+        super().__init__(weighting)
+        self.k, self.power, self.shrink = k, power, shrink
+        self._hold(csr_matrix((0, 0), dtype=np.float32), csr_matrix((0, 0), dtype=np.float32))
 
     @property
     def params(self) -> dict[str, Any]:
         """Settings of the model."""
-        return {"k": self.k, "half_life_share": self.half_life_share, "power": self.power, "shrink": self.shrink}
+        return {"k": self.k, "power": self.power, "shrink": self.shrink} | self.weighting.params
 
-    def fit(self, interactions: Interactions) -> Self:
+    def _fit(self, interactions: Interactions, catalogue: Catalogue, beat: Beat) -> None:
         """Build the weighted matrix; a million shoppers with 17 million pairs: about 5 s, 400 MB."""
-        half_life = max(self.half_life_share * interactions.span, 1.0)
-        self._hold(*user_items(interactions, half_life), half_life=half_life)
-        return self
+        self._hold(self.weighted(interactions), bought_items(interactions))
 
-    def _hold(self, matrix: csr_matrix, bought: np.ndarray, *, half_life: float) -> None:
-        self.half_life, self.matrix, self.flags = half_life, matrix, bought
-        self.bought = only(matrix, bought)
+    def _hold(self, matrix: csr_matrix, bought: csr_matrix) -> None:
+        self.matrix, self.bought = matrix, bought
         self.unit = unit_rows(matrix)
         self.columns = self.unit.T.tocsr()
 
-    def recommend(
-        self,
-        users: Interactions,
-        k: int,
-        *,
-        exclude: csr_matrix | None = None,
-        allowed: np.ndarray | None = None,
-        beat: Beat = silent,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the items that the neighbours of each user like most."""
-        items, scores = np.full((users.n_users, k), -1, np.int32), np.zeros((users.n_users, k), np.float32)
-        rows = unit_rows(user_items(users, self.half_life)[0])
-        for block in blocks(users.n_users, users.n_items):
-            near = self.neighbours(rows[block], users.known[block])
-            near.data **= self.power
-            out = None if exclude is None else exclude[block]
-            items[block], scores[block] = top_k(near @ self.matrix, k, exclude=out, allowed=allowed)
-            beat()
-        return items, scores
+    def scores(self, users: Interactions) -> csr_matrix:
+        """Return what the neighbours of each user like, the nearer ones counting more."""
+        near = self.neighbours(unit_rows(self.weighted(users)), users.known)
+        near.data **= self.power
+        return near @ self.matrix
 
     def neighbours(self, rows: csr_matrix, known: np.ndarray) -> csr_matrix:
         """Return the similarity to the k nearest fitted users.
@@ -112,8 +112,7 @@ class UserBased(Recommender):
         by that part, ``counts`` how many neighbours ordered both that one and the item; ``n`` counts the neighbours who
         ordered the item, ``of`` all neighbours.
         """
-        weighted, flags = user_items(users, self.half_life)
-        rows, own = unit_rows(weighted), only(weighted, flags)
+        rows, own = unit_rows(self.weighted(users)), bought_items(users)
         answer: list[list[Evidence]] = []
         for block in blocks(users.n_users, users.n_items):
             near = self.neighbours(rows[block], users.known[block])
@@ -151,22 +150,14 @@ class UserBased(Recommender):
         ]
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return the weighted matrix, its order flags and the half-life in days."""
-        matrix = self.matrix
-        return {
-            "data": matrix.data,
-            "indices": matrix.indices,
-            "indptr": matrix.indptr,
-            "shape": np.asarray(matrix.shape),
-            "bought": self.flags,
-            "half_life": np.asarray(self.half_life),
-        }
+        """Return the weighted matrix, who ordered what, and the half-life in days."""
+        half_life = {"half_life": np.asarray(self.half_life_days)}
+        return matrix_arrays(self.matrix) | matrix_arrays(self.bought, "bought_") | half_life
 
     def load_arrays(self, arrays: dict[str, np.ndarray]) -> Self:
-        """Take the matrix back."""
-        parts = (arrays["data"], arrays["indices"], arrays["indptr"])
-        matrix = csr_matrix(parts, shape=tuple(int(n) for n in arrays["shape"]))
-        self._hold(matrix, arrays["bought"], half_life=float(arrays["half_life"]))
+        """Take the matrices back."""
+        self.half_life_days = float(arrays["half_life"])
+        self._hold(matrix_from(arrays), matrix_from(arrays, "bought_"))
         return self
 
 

@@ -6,7 +6,6 @@ from scipy.sparse import csr_matrix
 
 from recommender.core.algorithms import ALGORITHMS, create
 from recommender.core.interactions import PURCHASE, bought_items, build
-from recommender.core.splitting import users_of
 
 SIZE = 24
 
@@ -102,7 +101,7 @@ def test_a_user_asked_alone_gets_what_she_gets_in_a_batch(name):
     board = checkerboard()
     model = create(name).fit(board)
     items, scores = model.recommend(board, 4)
-    alone = users_of(board, np.array([7]))
+    alone = board.of(np.array([7]))
     one, one_score = model.recommend(alone, 4)
     assert np.array_equal(one[0], items[7])
     np.testing.assert_allclose(one_score[0], scores[7], rtol=1e-6)
@@ -113,7 +112,7 @@ def test_taking_the_evidence_away_lowers_the_score_by_its_share():
     users, items = rng.integers(0, 60, 900), rng.integers(0, 30, 900)
     shop = build(users, items, np.full(900, PURCHASE), np.zeros(900), n_users=60, n_items=30)
     model = create("user_based", {"power": 1.0}).fit(shop)
-    asked = users_of(shop, np.array([4]))
+    asked = shop.of(np.array([4]))
     found, _ = model.recommend(asked, 1, exclude=bought_items(asked))
     (because,) = model.explain(asked, found)[0]
     assert because["kind"] == "neighbours"
@@ -155,8 +154,8 @@ def test_popular_counts_each_buyer_once_by_her_newest_order():
     ages = np.array([0, 1, 2, 3, 4, 0, 0, 100, 100.0])
     shop = build(users, items, np.full(9, PURCHASE), ages, n_users=3, n_items=3)
     model = create("popular").fit(shop)
-    assert model.scores[:2].tolist() == [1, 2]
-    assert model.scores[2] < 0.01
+    assert model.item_scores[:2].tolist() == [1, 2]
+    assert model.item_scores[2] < 0.01
     assert model.recommend(shop, 3)[0].tolist() == [[1, 0, 2]] * 3
 
 

@@ -6,7 +6,7 @@ import pytest
 from recommender.core.algorithms import create
 from recommender.core.evaluation import Exam, bootstrap, examine, paired_difference, summary
 from recommender.core.interactions import PURCHASE
-from recommender.core.splitting import Log, split_by_time, split_last, users_of, whole
+from recommender.core.splitting import Log, split_by_time, split_last, whole
 
 
 def log_of(rows, n_users=3, n_items=4):
@@ -79,7 +79,7 @@ def test_a_model_against_itself_differs_by_nothing():
 
 def test_chosen_users_keep_their_own_row():
     everybody = whole(log_of(ROWS))
-    some = users_of(everybody, np.array([2, 0]))
+    some = everybody.of(np.array([2, 0]))
     assert some.known.tolist() == [2, 0]
     assert some.n_users == 2
     assert sorted(some.items[some.users == 1]) == [0, 1, 2]

@@ -8,8 +8,9 @@ from hypothesis.extra.numpy import arrays
 from scipy.sparse import csr_matrix
 
 from recommender.core import metrics
-from recommender.core.interactions import IdMap, build, user_items
+from recommender.core.interactions import IdMap, build
 from recommender.core.ranking import top_k
+from recommender.core.weighting import Weighting
 
 # User 0 bought items 1, 3, 4; user 1 bought item 0.
 RELEVANT = csr_matrix(np.array([[0, 1, 0, 1, 1], [1, 0, 0, 0, 0]], np.float32))
@@ -72,9 +73,9 @@ def test_the_best_k_with_equal_scores_stand_in_the_order_of_the_item():
 def test_a_weight_halves_with_its_half_life_and_grows_with_every_order():
     pair = np.zeros(2, int)
     twice = build(pair, pair, np.full(2, 5), np.array([0, 10.0]), n_users=1, n_items=1)
-    matrix, bought = user_items(twice, 10.0)
-    assert matrix[0, 0] == pytest.approx(np.log1p(5 + 2.5))
-    assert bought.tolist() == [True]
+    assert Weighting().matrix(twice, 10.0)[0, 0] == pytest.approx(np.log1p(5 + 2.5))
+    assert Weighting(shape="best").matrix(twice, 10.0)[0, 0] == pytest.approx(5)
+    assert Weighting(half_life=0).days(365) == float("inf")
 
 
 def test_unknown_ids_have_no_code():
