@@ -11,6 +11,7 @@ from behaviour.models import Shopper
 from campaigns.models import Campaign, Sender, Variant
 from mailai.accounts import audit
 from mailai.errors import InputError, StateError
+from segments import rules
 from segments.models import Segment
 
 LABELS = "ABC"
@@ -32,7 +33,13 @@ def draft_of(campaign: Campaign) -> Campaign:
 
 @transaction.atomic
 def create_draft(*, name: str, segment: Segment | None, control_share: float, by: Any) -> Campaign:
-    """Make a draft with the default sender and one empty variant."""
+    """Make a draft with the default sender and one empty variant.
+
+    Raises
+    ------
+    InputError : the segment was deleted meanwhile.
+    """
+    _keep(segment)
     campaign = Campaign.objects.create(
         name=name,
         segment=segment,
@@ -47,12 +54,27 @@ def create_draft(*, name: str, segment: Segment | None, control_share: float, by
 
 
 @transaction.atomic
-def set_audience(campaign: Campaign, *, name: str, segment: Segment | None, control_share: float, by: Any) -> None:
-    """Choose who is to get it, and how many are held back."""
+def set_audience(campaign: Campaign, *, name: str, segment: Segment | None, control_share: float, by: Any) -> Campaign:
+    """Choose who is to get it, and how many are held back.
+
+    Raises
+    ------
+    StateError : the campaign is scheduled, running or over.
+    InputError : the segment was deleted meanwhile.
+    """
+    _keep(segment)
     draft_of(campaign)
     campaign.name, campaign.segment, campaign.rule, campaign.control_share = name, segment, None, control_share
     _save(campaign, "name", "segment", "rule", "control_share")
     audit.record("campaign.audience", campaign, by=by, segment=segment, control_share=control_share)
+    return campaign
+
+
+def _keep(segment: Segment | None) -> None:
+    """Make sure that nobody deletes a segment before the campaign that names it is stored."""
+    rules.turns.wait()
+    if segment and not Segment.objects.filter(pk=segment.pk).exists():
+        raise InputError(_("“%(name)s” was deleted meanwhile.") % {"name": segment.name})
 
 
 @transaction.atomic

@@ -1,7 +1,7 @@
 """The five steps of a campaign. Each is a plain form; a step can be left and found again."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 from uuid import UUID
 
@@ -88,9 +88,8 @@ def new(request: UserRequest) -> HttpResponse:
     name = _("Campaign of %(day)s") % {"day": timezone.localdate().isoformat()}
     campaign = Campaign(name=name, segment=segment)
     form = AudienceForm(request.POST or None, initial=audience_initial(campaign))
-    if request.method == "POST" and form.is_valid():
-        campaign = services.create_draft(**form.cleaned_data, by=request.user)
-        return redirect("campaigns:content", campaign.uuid)
+    if made := _stored(request, form, services.create_draft):
+        return redirect("campaigns:content", made.uuid)
     return _audience_page(request, campaign, form)
 
 
@@ -107,10 +106,20 @@ def audience(request: UserRequest, uuid: UUID) -> HttpResponse:
     """Step 1: who gets it, and who is held back."""
     campaign = _draft(uuid)
     form = AudienceForm(request.POST or None, initial=audience_initial(campaign))
-    if request.method == "POST" and form.is_valid():
-        services.set_audience(campaign, **form.cleaned_data, by=request.user)
+    if _stored(request, form, partial(services.set_audience, campaign)):
         return redirect("campaigns:content", campaign.uuid)
     return _audience_page(request, campaign, form)
+
+
+def _stored(request: UserRequest, form: AudienceForm, store: Callable[..., Campaign]) -> Campaign | None:
+    """Store an audience that was sent off; None where there is none, or the form says what is wrong with it."""
+    if request.method != "POST" or not form.is_valid():
+        return None
+    try:
+        return store(**form.cleaned_data, by=request.user)
+    except InputError as error:
+        form.add_error("segment", str(error))
+        return None
 
 
 def _audience_page(request: UserRequest, campaign: Campaign, form: AudienceForm) -> HttpResponse:

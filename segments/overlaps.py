@@ -23,6 +23,7 @@ from segments.sampling import on_sample
 from segments.statements import select
 
 FEWEST, MOST = 2, 6
+SLOW_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def overlap(segments: Sequence[Segment], now: datetime | None = None) -> Overlap
 
     One statement: each segment's own select, as for its exact count, put together by shopper and counted by the sum of
     their bits. A million shoppers: docs/segments.md. After two seconds the last exact answer with its time is given,
-    else that of the last record, else an estimate of the sample.
+    else that of the last record, else an estimate of the sample; for an hour nobody waits again.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def overlap(segments: Sequence[Segment], now: datetime | None = None) -> Overlap
     sql, parameters = _statement(conditions)
     prints = [fingerprint(rules.validate(one.rule), context) for one in segments]
     key = f"segment-overlap:{hashlib.sha256(''.join(prints).encode()).hexdigest()}"
-    found = counting.in_time(lambda: _asked(sql, parameters), counting.EDITOR_SECONDS)
+    found = _in_time(sql, parameters, f"{key}:slow")
     if found is not None:
         exact = Overlap(found, context.now, counting.State.EXACT)
         cache.set(key, exact, counting.KEPT_SECONDS)
@@ -68,6 +69,16 @@ def overlap(segments: Sequence[Segment], now: datetime | None = None) -> Overlap
     if kept is not None:
         return Overlap(kept.masks, kept.at, counting.State.OLD)
     return _recorded(segments, prints, context) or _estimated(sql, parameters, context.now)
+
+
+def _in_time(sql: str, parameters: Sequence[Any], slow: str) -> dict[int, int] | None:
+    """Ask within two seconds; who was too slow is not asked again for a while, so that a page doesn't wait in vain."""
+    if cache.get(slow):
+        return None
+    found = counting.in_time(lambda: _asked(sql, parameters), counting.EDITOR_SECONDS)
+    if found is None:
+        cache.set(slow, True, SLOW_SECONDS)
+    return found
 
 
 def _statement(conditions: Sequence[Any]) -> tuple[str, list[Any]]:

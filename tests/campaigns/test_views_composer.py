@@ -1,6 +1,7 @@
 """The five steps of a campaign, as a browser asks for them."""
 
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 from django.urls import reverse
@@ -9,6 +10,7 @@ from django.utils import timezone
 from campaigns import content, planning
 from campaigns.models import Campaign, InboxMail, Sender, Variant
 from mailai.accounts.models import AuditEntry
+from segments import rules
 from segments.models import Segment
 
 MJML = content.STARTERS[0].mjml
@@ -57,6 +59,16 @@ def test_the_whole_path_from_new_to_scheduled(desk, shoppers, inbox):
     assert campaign.state == "scheduled"
     assert campaign.send_at.astimezone(campaign.send_at.tzinfo).date() == tomorrow
     assert AuditEntry.objects.filter(action="campaign.schedule", object_id=str(campaign.uuid)).exists()
+
+
+def test_a_segment_that_is_deleted_at_that_moment_can_not_be_chosen(desk, shop):
+    gone = Segment.objects.create(name="Gone", rule={"all": []})
+    sent = {"name": "Late", "segment": gone.pk, "control_share": "0.1"}
+    with patch.object(rules.turns, "wait", lambda: Segment.objects.filter(pk=gone.pk).delete()):
+        answer = desk.post(reverse("campaigns:new"), sent)
+    assert answer.status_code == 422
+    assert "“Gone” was deleted meanwhile." in answer.content.decode()
+    assert not Campaign.objects.exists()
 
 
 @pytest.mark.parametrize("step", STEPS)
