@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -139,6 +139,27 @@ class Recommender(ABC):
     @abstractmethod
     def load_arrays(self, arrays: dict[str, np.ndarray]) -> Self:
         """Take the fitted state back from plain arrays and return self."""
+
+
+@runtime_checkable
+class RatesItems(Protocol):
+    """A model that also says how many stars a user will give, so that its error can be measured.
+
+    It is fitted on ratings of all stars, liked or not (``Interactions.stars``); its lists are judged as all others are.
+    """
+
+    def predict(self, users: Interactions, items: np.ndarray) -> np.ndarray:
+        """Return the stars that each user is expected to give.
+
+        Parameters
+        ----------
+        users : Interactions of the users asked for, as for ``recommend``; some may have no event at all.
+        items : int array of shape (n_users, n_columns), item codes, -1 = none; an item may be new to the model.
+
+        Returns
+        -------
+        float array of shape (n_users, n_columns), within the range of the stars learnt from; nan where the item is -1.
+        """
 
 
 def blocks(n_users: int, n_items: int) -> Iterator[slice]:
