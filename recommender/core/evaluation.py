@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 
 from recommender.core import metrics
 from recommender.core.base import Beat, Recommender, silent
+from recommender.core.catalogue import Catalogue
 from recommender.core.interactions import bought_items, touched_items
 from recommender.core.splitting import Split
 from recommender.core.user_based import unit_rows
@@ -56,6 +57,7 @@ class Exam:
     k: int = 10
     repeats: bool = True
     seed: int = 0
+    catalogue: Catalogue | None = None
     tested: np.ndarray = field(init=False)
     truth: csr_matrix = field(init=False)
     exclude: csr_matrix | None = field(init=False, default=None)
@@ -84,7 +86,7 @@ class Exam:
 def examine(model: Recommender, exam: Exam, beat: Beat = silent) -> Score:
     """Fit the model before the split and score its lists against what the test users bought after it."""
     started = time.process_time()
-    model.fit(exam.split.train)
+    model.fit(exam.split.train, exam.catalogue)
     fitted = time.process_time()
     beat()
     users = exam.split.train.of(exam.tested)

@@ -3,13 +3,14 @@
 A random split would let it see the future: it would know the Christmas list when asked in October.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recommender.core.interactions import KINDS, PURCHASE, Interactions, build
+from recommender.core.interactions import KINDS, LIKED_STARS, PURCHASE, Interactions, build, pairs_of
 
 # Above this span (days) the split falls on a midnight, so that no day is torn apart.
 LONG_SPAN = 20.0
@@ -22,7 +23,9 @@ class Log:
     """All events of a shop, in codes.
 
     users, items : int32 arrays of shape (n_events,); kinds : uint8, index into KINDS;
-    days : float64 array, days since 1970-01-01 UTC (or steps, for a file without a clock).
+    days : float64 array, days since 1970-01-01 UTC (or steps, for a file without a clock);
+    stars : float32 array of shape (n_events,), nan where the event is no rating; or empty: there are no ratings.
+        A rating below LIKED_STARS says that an item was not liked: only models that predict stars learn from it.
     """
 
     users: np.ndarray
@@ -31,15 +34,36 @@ class Log:
     days: np.ndarray
     n_users: int
     n_items: int
+    stars: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
 
     @property
     def shape(self) -> dict[str, Any]:
         """Numbers of users and items."""
         return {"n_users": self.n_users, "n_items": self.n_items}
 
+    @property
+    def liked(self) -> np.ndarray:
+        """Bool array of shape (n_events,): the event is no rating of few stars."""
+        return ~(self.stars < LIKED_STARS) if len(self.stars) else np.ones(len(self.users), bool)
+
     def counts(self) -> dict[str, int]:
         """Count the events of each kind that is there."""
         return {kind: int(n) for kind, n in zip(KINDS, np.bincount(self.kinds, minlength=len(KINDS)), strict=True) if n}
+
+    def seen(self, chosen: np.ndarray, at: float) -> Interactions:
+        """Return the chosen events (bool of shape (n_events,)) as seen from ``at``; nan = nothing has an age."""
+        ages = at - self.days[chosen] if np.isfinite(at) else np.zeros(int(chosen.sum()))
+        stars = self.stars[chosen] if len(self.stars) else None
+        return build(self.users[chosen], self.items[chosen], self.kinds[chosen], ages, stars=stars, **self.shape)
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """Stars that users gave: users and items int32, stars float32, each of shape (n_ratings,)."""
+
+    users: np.ndarray
+    items: np.ndarray
+    stars: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -50,12 +74,18 @@ class Split:
     tested: np.ndarray  # int array of shape (n_test_users,): their rows in train
     truth: csr_matrix  # shape (n_test_users, n_items), 1 = bought after the split
     at: float  # the split, in days as Log.days
+    learnt: np.ndarray  # bool array of shape (n_events,): the events of the log that train holds
+    rated: Interactions  # train and the ratings of few stars, for models that predict stars; often train itself
+    held: Ratings  # what anybody rated after the split
 
 
-def whole(log: Log, at: float | None = None) -> Interactions:
-    """Return all events as seen from ``at`` (days; default: the newest event)."""
+def whole(log: Log, at: float | None = None, *, disliked: bool = False) -> Interactions:
+    """Return all events as seen from ``at`` (days; default: the newest), ratings of few stars only with ``disliked``.
+
+    A model that predicts stars (RatesItems) learns from the disliked too.
+    """
     cut = at if at is not None else (float(log.days.max()) if len(log.days) else 0.0)
-    return build(log.users, log.items, log.kinds, cut - log.days, **log.shape)
+    return log.seen(np.ones(len(log.users), bool) if disliked else log.liked, cut)
 
 
 def split_by_time(log: Log, test_share: float = 0.2) -> Split:
@@ -70,36 +100,63 @@ def split_by_time(log: Log, test_share: float = 0.2) -> Split:
 
     Source: docs/recommender.md, part 3; Ji et al. (2023), ACM TOIS 41(3), "A critical study on data leakage".
     """
+    return next(rolling_splits(log, test_share, 1))
+
+
+def rolling_splits(log: Log, test_share: float = 0.2, n: int = 1) -> Iterator[Split]:
+    """Yield n splits with test windows one after the other, the last one ending with the data.
+
+    Each window is test_share of the time span; before each, models learn from all that came before it.
+
+    Raises
+    ------
+    ValueError : test_share is outside (0, 1), n is below 1, or the windows leave nothing to learn from.
+
+    Source: Tashman (2000), International Journal of Forecasting 16(4), "rolling origin".
+    """
     if not 0 < test_share < 1:
         raise ValueError(f"test_share={test_share} is outside (0, 1).")
-    start, end = (float(log.days.min()), float(log.days.max())) if len(log.days) else (0.0, 0.0)
-    at = start + (1 - test_share) * (end - start)
+    if not 1 <= n < 1 / test_share:
+        raise ValueError(f"n={n} windows of {test_share} leave nothing to learn from.")
+    days = log.days[log.liked]
+    start, end = (float(days.min()), float(days.max())) if len(days) else (0.0, 0.0)
+    cuts = [start + (1 - test_share * windows) * (end - start) for windows in range(n, 0, -1)]
     if end - start > LONG_SPAN:
-        at = float(np.floor(at))
-    return _split(log, log.days < at, at)
+        cuts = [float(np.floor(cut)) for cut in cuts]
+    for at, until in zip(cuts, [*cuts[1:], float("inf")], strict=True):
+        yield _split(log, log.days < at, (log.days >= at) & (log.days < until), at)
 
 
-def split_last(log: Log) -> Split:
-    """Hold back the newest event of every user who has two or more: for files that know an order but no clock."""
-    order = np.lexsort((np.arange(len(log.users)), log.days, log.users))
-    last = np.ones(len(order), bool)
-    last[:-1] = log.users[order][1:] != log.users[order][:-1]
-    many = np.bincount(log.users, minlength=log.n_users) >= 2
-    held = np.zeros(len(order), bool)
-    held[order[last]] = True
-    held &= many[log.users]
+def split_last(log: Log, back: int = 0) -> Split:
+    """Hold back one event of every user who has an older one: for files that know an order but no clock.
+
+    ``back`` = 0 holds the newest back, 1 the one before (and the newest is not learnt from), and so on.
+    """
+    liked = np.flatnonzero(log.liked)
+    order = liked[np.lexsort((log.days[liked], log.users[liked]))]
+    counts = np.bincount(log.users[order], minlength=log.n_users)
+    ends = np.cumsum(counts)
+    chosen = order[(ends - 1 - back)[counts >= back + 2]]
+    limit = np.full(log.n_users, np.inf)
+    limit[log.users[chosen]] = log.days[chosen]
+    if back:
+        limit[counts < back + 2] = -np.inf
+    held = np.zeros(len(log.users), bool)
+    held[chosen] = True
     # Steps of different users do not compare, so nothing may decay.
-    return _split(log, ~held, float("nan"))
+    return _split(log, (log.days <= limit[log.users]) & ~held, held, float("nan"))
 
 
-def _split(log: Log, learnt: np.ndarray, at: float) -> Split:
-    ages = at - log.days[learnt] if np.isfinite(at) else np.zeros(int(learnt.sum()))
-    train = build(log.users[learnt], log.items[learnt], log.kinds[learnt], ages, **log.shape)
-    later = ~learnt & (log.kinds == PURCHASE)
-    ones = np.ones(int(later.sum()), np.float32)
-    truth = csr_matrix((ones, (log.users[later], log.items[later])), shape=(log.n_users, log.n_items))
-    truth.data[:] = 1
+def _split(log: Log, before: np.ndarray, after: np.ndarray, at: float) -> Split:
+    """Split into the events before and those of the test window, bool arrays of shape (n_events,)."""
+    learnt = before & log.liked
+    train = log.seen(learnt, at)
+    later = after & (log.kinds == PURCHASE)
+    truth = pairs_of(log.users[later], log.items[later], log.n_users, log.n_items)
     pairs = np.unique(train.users.astype(np.int64) * max(log.n_items, 1) + train.items)
     distinct = np.bincount(pairs // max(log.n_items, 1), minlength=log.n_users)
     tested = np.flatnonzero((distinct >= MIN_HISTORY) & (np.diff(truth.indptr) > 0))
-    return Split(train, tested, truth[tested], at)
+    rated = train if learnt.sum() == before.sum() else log.seen(before, at)
+    stars = after & ~np.isnan(log.stars) if len(log.stars) else np.zeros(len(after), bool)
+    held = Ratings(log.users[stars], log.items[stars], log.stars[stars] if len(log.stars) else log.stars)
+    return Split(train, tested, truth[tested], at, learnt, rated, held)

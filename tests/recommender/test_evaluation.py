@@ -6,7 +6,7 @@ import pytest
 from recommender.core.algorithms import create
 from recommender.core.evaluation import Exam, bootstrap, examine, paired_difference, summary
 from recommender.core.interactions import PURCHASE
-from recommender.core.splitting import Log, split_by_time, split_last, whole
+from recommender.core.splitting import Log, rolling_splits, split_by_time, split_last, whole
 
 
 def log_of(rows, n_users=3, n_items=4):
@@ -42,6 +42,26 @@ def test_without_a_clock_the_last_event_of_each_user_is_held_back():
     assert split.tested.tolist() == [0]
     assert split.truth.toarray().tolist() == [[0, 0, 1, 0]]
     assert len(split.train.users) == 3
+
+
+def test_windows_follow_each_other_and_each_learns_all_that_came_before():
+    rows = [(0, item, BUY, day) for day, item in enumerate([0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2])]
+    first, second = rolling_splits(log_of(rows), 0.2, 2)
+    assert (first.at, second.at) == (6, 8)
+    assert [len(first.train.users), len(second.train.users)] == [6, 8]
+    assert first.truth.toarray().tolist() == [[0, 0, 1, 1]]
+    assert second.truth.toarray().tolist() == [[1, 1, 1, 0]]
+    assert second.learnt.tolist() == [True] * 8 + [False] * 3
+    with pytest.raises(ValueError, match="leave nothing to learn from"):
+        next(rolling_splits(log_of(rows), 0.2, 5))
+
+
+def test_without_a_clock_an_earlier_event_can_be_held_back_and_nothing_newer_is_learnt():
+    rows = [(0, 0, BUY, 0), (0, 1, BUY, 1), (0, 2, BUY, 2), (0, 3, BUY, 3), (1, 0, BUY, 0), (1, 1, BUY, 1)]
+    split = split_last(log_of(rows), back=1)
+    assert split.tested.tolist() == [0]
+    assert split.truth.toarray().tolist() == [[0, 0, 1, 0]]
+    assert split.train.items.tolist() == [0, 1]
 
 
 def test_without_repeats_what_was_bought_before_is_no_answer():

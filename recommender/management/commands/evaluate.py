@@ -24,6 +24,7 @@ class Command(JsonCommand):
     def run(self, **options: Any) -> dict[str, Any]:
         return offline.evaluate(
             options["events"],
+            options["items"],
             test_share=options["test_share"],
             k=options["k"],
             repeats=options["repeats"] == "keep",
