@@ -17,7 +17,9 @@ from recommender.picks import Pick
 
 LABELS = {
     "popular": (gettext_lazy("Most popular"), gettext_lazy("Baseline everyone must beat")),
+    "trending": (gettext_lazy("Trending"), gettext_lazy("Ordered more often lately")),
     "user_based": (gettext_lazy("Shoppers like you"), gettext_lazy("User-based cosine similarity")),
+    "user_pearson": (gettext_lazy("Shoppers like you (correlation)"), gettext_lazy("User-based Pearson similarity")),
 }
 STEP_LABELS = {
     "": gettext_lazy("Waiting for a worker"),

@@ -5,12 +5,18 @@ from inspect import signature
 from typing import Any
 
 from recommender.core.base import Recommender
-from recommender.core.popular import MostPopular
-from recommender.core.user_based import UserBased
+from recommender.core.popular import MostPopular, Trending
+from recommender.core.user_based import PearsonUserBased, UserBased
 from recommender.core.weighting import Weighting
 
 # In the order of training: the baseline first, then from cheap to dear.
-ALGORITHMS: dict[str, type[Recommender]] = {cls.name: cls for cls in (MostPopular, UserBased)}
+CLASSES: tuple[type[Recommender], ...] = (
+    MostPopular,
+    Trending,
+    UserBased,
+    PearsonUserBased,
+)
+ALGORITHMS: dict[str, type[Recommender]] = {cls.name: cls for cls in CLASSES}
 BASELINE = MostPopular.name
 
 

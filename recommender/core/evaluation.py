@@ -11,8 +11,8 @@ from recommender.core import metrics
 from recommender.core.base import Beat, Recommender, silent
 from recommender.core.catalogue import Catalogue
 from recommender.core.interactions import bought_items, touched_items
+from recommender.core.neighbours import unit_rows
 from recommender.core.splitting import Split
-from recommender.core.user_based import unit_rows
 
 # Beyond this many test users the interval is narrower than any decision needs; a seeded sample of them is scored.
 MAX_TEST_USERS = 20_000
