@@ -18,6 +18,8 @@ from recommender.picks import Pick
 LABELS = {
     "popular": (gettext_lazy("Most popular"), gettext_lazy("Baseline everyone must beat")),
     "trending": (gettext_lazy("Trending"), gettext_lazy("Ordered more often lately")),
+    "bought_again": (gettext_lazy("Bought again"), gettext_lazy("Each shopper's own rhythm of orders")),
+    "next_basket": (gettext_lazy("Next basket"), gettext_lazy("Orders of shoppers who order alike")),
     "user_based": (gettext_lazy("Shoppers like you"), gettext_lazy("User-based cosine similarity")),
     "user_pearson": (gettext_lazy("Shoppers like you (correlation)"), gettext_lazy("User-based Pearson similarity")),
 }

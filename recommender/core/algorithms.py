@@ -5,7 +5,9 @@ from inspect import signature
 from typing import Any
 
 from recommender.core.base import Recommender
+from recommender.core.basket import NextBasket
 from recommender.core.popular import MostPopular, Trending
+from recommender.core.repeat import BoughtAgain
 from recommender.core.user_based import PearsonUserBased, UserBased
 from recommender.core.weighting import Weighting
 
@@ -13,6 +15,8 @@ from recommender.core.weighting import Weighting
 CLASSES: tuple[type[Recommender], ...] = (
     MostPopular,
     Trending,
+    BoughtAgain,
+    NextBasket,
     UserBased,
     PearsonUserBased,
 )

@@ -6,6 +6,7 @@ import pytest
 from recommender.core.algorithms import create
 from recommender.core.interactions import KINDS, PURCHASE, build
 from recommender.core.neighbours import unit_rows
+from recommender.core.repeat import orders_of
 
 
 def shop(rows, *, n_users, n_items):
@@ -98,3 +99,97 @@ def test_trending_without_a_clock_is_what_most_bought():
     assert create("trending").fit(shop(rows, n_users=5, n_items=2)).recommend(shop(rows, n_users=5, n_items=2), 2)[0][
         0
     ].tolist() == [1, 0]
+
+
+def test_orders_less_than_a_day_apart_are_one():
+    rows = [(0, 0, "purchase", age) for age in (30.2, 30, 20, 10)] + [(0, 1, "view", 3), (0, 1, "cart", 5)]
+    orders = orders_of(shop(rows, n_users=1, n_items=2))
+    assert orders.keys.tolist() == [0, 1]
+    assert orders.times.tolist() == [3, 0]
+    np.testing.assert_allclose(orders.since, [10, 3])
+    np.testing.assert_allclose(orders.gap, [10.1, np.nan], rtol=1e-6)
+    assert orders.carted.tolist() == [False, True]
+
+
+def test_who_is_due_is_reminded_first():
+    # User 0 orders item 0 every 30 days, last 30 days ago, and item 1 every 4 days, last 30 days ago.
+    rows = [(0, 0, "purchase", age) for age in (90, 60, 30)] + [(0, 1, "purchase", age) for age in (38, 34, 30)]
+    data = shop(rows, n_users=1, n_items=2)
+    quiet = {"loyalty": 0.0, "half_life": 0.0}
+    due = create("bought_again", quiet | {"rhythm": 1.0}).fit(data).scores(data)[0]
+    plain = create("bought_again", quiet | {"rhythm": 0.0}).fit(data).scores(data)[0]
+    np.testing.assert_allclose(plain, np.log1p(15), rtol=2e-3)
+    np.testing.assert_allclose(due, np.log1p(15) * np.array([2, 1 + np.exp(-(np.log(30 / 4) ** 2) / 2)]), rtol=2e-3)
+
+
+def test_a_single_order_follows_the_rhythm_of_the_others():
+    # Items 0 and 1: user 0 ordered each once, 20 days ago. Users 1-3 order item 0 every 20 days, nobody item 1 again.
+    rows = [(0, 0, "purchase", 20), (0, 1, "purchase", 20)]
+    rows += [(u, 0, "purchase", age) for u in (1, 2, 3) for age in (45, 25, 5)] + [
+        (u, 1, "purchase", 5) for u in (1, 2)
+    ]
+    data = shop(rows, n_users=4, n_items=2)
+    model = create("bought_again", {"rhythm": 1.0, "loyalty": 0.0}).fit(data)
+    np.testing.assert_allclose(model.gaps, [20, np.nan])
+    share = 3 / 7
+    np.testing.assert_allclose(model.returns, [(3 + 10 * share) / 14, 10 * share / 13], rtol=1e-6)
+    scores = model.scores(data)[0]
+    np.testing.assert_allclose(scores[0] / scores[1], 1 + model.returns[0], rtol=1e-3)
+
+
+def test_what_she_left_in_the_cart_comes_before_what_she_looked_at_and_what_trends():
+    rows = [(0, 0, "view", 1), (0, 1, "cart", 1), (1, 2, "purchase", 0), (1, 3, "purchase", 9), (1, 3, "purchase", 2)]
+    data = shop(rows, n_users=2, n_items=5)
+    model = create("bought_again").fit(data)
+    items, _ = model.recommend(data, 5)
+    assert items[0].tolist() == [1, 0, 2, 3, -1]
+    cart, looked, trending, _, nothing = model.explain(data, items)[0]
+    assert cart == {"kind": "cart", "items": [1], "since_days": 1.0}
+    assert looked == {"kind": "looked", "items": [0], "since_days": 1.0}
+    assert trending["kind"] == "trending"
+    assert nothing == {}
+    again = model.explain(data, np.array([[-1], [3]]))[1][0]
+    assert again == {"kind": "again", "items": [3], "times": 2, "gap_days": 7.0, "since_days": 2.0}
+
+
+def slow_baskets(data, user, *, group, within, between):
+    """The vector of TIFU-KNN in plain loops over one user's baskets."""
+    mine = data.users == user
+    baskets = [set(data.items[mine & (data.ages == age)].tolist()) for age in sorted(set(data.ages[mine]))]
+    groups = [baskets[start : start + group] for start in range(0, len(baskets), group)]
+    vector = np.zeros(data.n_items)
+    for g, members in enumerate(groups):
+        for p, basket in enumerate(members):
+            for item in basket:
+                vector[item] += between**g * within**p / len(members) / len(groups)
+    return vector
+
+
+def test_next_basket_equals_a_slow_loop():
+    data = random_shop(5, days=30)
+    settings = {"group": 3, "within": 0.8, "between": 0.6}
+    model = create("next_basket", settings | {"k": 5, "alpha": 0.3}).fit(data)
+    vectors = np.array([slow_baskets(data, user, **settings) for user in range(40)])
+    np.testing.assert_allclose(model.matrix.toarray(), vectors, rtol=1e-5)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    expected = np.zeros_like(vectors)
+    for user in range(40):
+        near = [v for v in np.argsort(-(unit @ unit[user]), kind="stable") if v != user][:5]
+        expected[user] = 0.3 * vectors[user] + 0.7 * vectors[near].mean(axis=0)
+    np.testing.assert_allclose(model.scores(data).toarray(), expected, rtol=1e-4)
+
+
+def test_next_basket_says_whose_orders_made_the_pick():
+    rows = [(u, i, "purchase", age) for u in (0, 1) for i in (0, 1) for age in (20, 10)] + [(1, 2, "purchase", 10)]
+    data = shop(rows, n_users=2, n_items=3)
+    model = create("next_basket").fit(data)
+    items, _ = model.recommend(data, 3)
+    own, _same, new = model.explain(data, items)[0]
+    assert own == {"kind": "again", "items": [0], "times": 2, "gap_days": 10.0, "since_days": 10.0}
+    assert (new["kind"], new["n"], new["of"], new["items"]) == ("neighbours", 1, 1, [0, 1])
+
+
+def test_next_basket_without_a_clock_takes_each_line_as_an_order():
+    rows = [(0, 0, "purchase", 0), (0, 1, "purchase", 0)]
+    vector = create("next_basket", {"within": 0.5}).fit(shop(rows, n_users=1, n_items=2)).matrix.toarray()[0]
+    np.testing.assert_allclose(vector, [0.25, 0.5])
