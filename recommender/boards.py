@@ -22,6 +22,9 @@ LABELS = {
     "next_basket": (gettext_lazy("Next basket"), gettext_lazy("Orders of shoppers who order alike")),
     "user_based": (gettext_lazy("Shoppers like you"), gettext_lazy("User-based cosine similarity")),
     "user_pearson": (gettext_lazy("Shoppers like you (correlation)"), gettext_lazy("User-based Pearson similarity")),
+    "item_cosine": (gettext_lazy("Goes with what you like"), gettext_lazy("Item-based cosine similarity")),
+    "item_tfidf": (gettext_lazy("Goes with what you like (tf-idf)"), gettext_lazy("Item-based tf-idf similarity")),
+    "item_bm25": (gettext_lazy("Goes with what you like (BM25)"), gettext_lazy("Item-based BM25 similarity")),
 }
 STEP_LABELS = {
     "": gettext_lazy("Waiting for a worker"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from recommender.core.base import Recommender
 from recommender.core.basket import NextBasket
+from recommender.core.item_based import ItemBm25, ItemCosine, ItemTfidf
 from recommender.core.popular import MostPopular, Trending
 from recommender.core.repeat import BoughtAgain
 from recommender.core.user_based import PearsonUserBased, UserBased
@@ -19,6 +20,9 @@ CLASSES: tuple[type[Recommender], ...] = (
     NextBasket,
     UserBased,
     PearsonUserBased,
+    ItemCosine,
+    ItemTfidf,
+    ItemBm25,
 )
 ALGORITHMS: dict[str, type[Recommender]] = {cls.name: cls for cls in CLASSES}
 BASELINE = MostPopular.name

@@ -51,6 +51,46 @@ def top_k(
     return items, best
 
 
+def top_k_sparse(scores: csr_matrix, k: int, *, exclude: csr_matrix | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return what ``top_k`` does, for rows of few stored scores in any order; only rows x the longest row is dense.
+
+    Parameters
+    ----------
+    scores : csr_matrix of shape (n_rows, n_columns); equal columns of a row must not be stored twice.
+    k : int >= 1
+    exclude : csr_matrix of the same shape, stored = leave this cell out.
+    """
+    n_rows, n_columns = scores.shape
+    counts = np.diff(scores.indptr)
+    items, best = np.full((n_rows, k), -1, np.int32), np.zeros((n_rows, k), np.float32)
+    width = int(counts.max()) if n_rows else 0
+    if not width:
+        return items, best
+    owner = np.repeat(np.arange(n_rows), counts)
+    values = np.maximum(scores.data.astype(np.float32), 0)
+    if exclude is not None and exclude.nnz:
+        values[_stored(exclude, owner, scores.indices)] = 0
+    keys = np.zeros((n_rows, width), np.int64)
+    place = np.arange(len(owner)) - scores.indptr[:-1][owner]
+    keys[owner, place] = (values.view(np.int32).astype(np.int64) << 32) | (n_columns - 1 - scores.indices)
+    keys.sort(axis=1)
+    n = min(k, width)
+    keys = keys[:, ::-1][:, :n]
+    values = (keys >> 32).astype(np.int32).view(np.float32)
+    items[:, :n] = np.where(values > 0, n_columns - 1 - (keys & 0xFFFFFFFF), -1)
+    best[:, :n] = values
+    return items, best
+
+
+def _stored(matrix: csr_matrix, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return whether each cell (row, column) is stored in the matrix, bool of shape (n_cells,)."""
+    owner = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
+    stored = np.sort(owner * matrix.shape[1] + matrix.indices)
+    asked = rows.astype(np.int64) * matrix.shape[1] + columns
+    place = np.minimum(np.searchsorted(stored, asked), len(stored) - 1)
+    return np.asarray(stored[place] == asked)
+
+
 def one_hot(items: np.ndarray, n_items: int) -> csr_matrix:
     """Return a csr_matrix of shape (n_rows, n_items) with ones at ``items`` (shape (n_rows, k), -1 = none)."""
     there = items >= 0

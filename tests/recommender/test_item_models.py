@@ -1,0 +1,178 @@
+"""The item models against worked examples, dense arithmetic and the peers' libraries."""
+
+import numpy as np
+import pytest
+from implicit import nearest_neighbours as peer
+from scipy.sparse import csr_matrix
+
+from recommender.core.algorithms import ALGORITHMS, create
+from recommender.core.base import silent
+from recommender.core.interactions import PURCHASE, bought_items, build
+from recommender.core.item_based import bm25_rows, nearest_items, user_idf
+from recommender.core.item_model import ItemModel
+from recommender.core.ranking import top_k
+
+LINEAR = sorted(name for name, cls in ALGORITHMS.items() if issubclass(cls, ItemModel))
+# Nothing is forgotten and an order weighs log(1 + 1), so every number can be worked out by hand.
+PLAIN = {"half_life": 0.0, "purchase": 1.0}
+ONE = np.log(2)
+
+
+@pytest.fixture(params=LINEAR)
+def name(request):
+    return request.param
+
+
+def shop(pairs, n_users, n_items):
+    users, items = np.array(pairs).T
+    return build(users, items, np.full(len(users), PURCHASE), np.zeros(len(users)), n_users=n_users, n_items=n_items)
+
+
+def random_shop(seed=0, n_users=120, n_items=40, n_events=1500):
+    """Orders over 100 days in tastes of four: items of a taste are bought together."""
+    rng = np.random.default_rng(seed)
+    users = rng.integers(0, n_users, n_events)
+    same = rng.random(n_events) < 0.7
+    own = (users % 4) * (n_items // 4) + (rng.random(n_events) ** 2 * (n_items // 4)).astype(int)
+    items = np.where(same, own, rng.integers(0, n_items, n_events))
+    kinds = np.where(rng.random(n_events) < 0.6, PURCHASE, 0)
+    return build(users, items, kinds, rng.random(n_events) * 100, n_users=n_users, n_items=n_items)
+
+
+# Three users, three items: a (0) and b (1) together twice, b and c (2) once.
+WORKED = shop([(0, 0), (0, 1), (1, 0), (1, 1), (2, 1), (2, 2)], 3, 3)
+
+
+def test_cosine_worked_by_hand():
+    model = create("item_cosine", PLAIN).fit(WORKED)
+    # a = (1, 1, 0), b = (1, 1, 1), c = (0, 0, 1): cos(a, b) = 2 / sqrt(6), cos(b, c) = 1 / sqrt(3), cos(a, c) = 0.
+    # The largest of each row: 2 / sqrt(6) twice and 1 / sqrt(3) once; their mean is the unit of S.
+    ab, bc = 2 / np.sqrt(6), 1 / np.sqrt(3)
+    unit = (2 * ab + bc) / 3
+    expected = np.array([[0, ab, 0], [ab, 0, bc], [0, bc, 0]]) / unit
+    np.testing.assert_allclose(model.similarity.toarray(), expected, rtol=1e-6)
+    # User 0 has a and b, each of weight log 2: c gets it from b, a from b and from herself, self weight 2.
+    scores = model.scores(WORKED).toarray()[0]
+    np.testing.assert_allclose(scores, ONE * np.array([ab / unit + 2, ab / unit + 2, bc / unit]), rtol=1e-6)
+
+
+def test_idf_tfidf_and_bm25_worked_by_hand():
+    items = csr_matrix(np.array([[1, 1, 0], [4, 0, 1]], np.float32))
+    # Two items; user 0 has both, users 1 and 2 have one: log(3 / 2.5), log(3 / 1.5).
+    idf = np.log([3 / 2.5, 2, 2])
+    np.testing.assert_allclose(user_idf(items), idf, rtol=1e-6)
+    # Lengths 2 and 5, k1 = 1.2, b = 0.5: 1.2 (0.5 + 0.5 * 2 / 3.5) = 0.942857, 1.2 (0.5 + 0.5 * 5 / 3.5) = 1.457143.
+    expected = np.array([
+        [2.2 / 1.942857 * idf[0], 2.2 / 1.942857 * idf[1], 0],
+        [4 * 2.2 / 5.457143 * idf[0], 0, 2.2 / 2.457143 * idf[2]],
+    ])  # fmt: skip
+    np.testing.assert_allclose(bm25_rows(items, user_idf(items), k1=1.2, b=0.5).toarray(), expected, rtol=1e-5)
+    rows = create("item_tfidf").item_rows(items).toarray()
+    first = np.array([idf[0], idf[1], 0]) / np.hypot(idf[0], idf[1])
+    second = np.array([2 * idf[0], 0, idf[2]]) / np.hypot(2 * idf[0], idf[2])
+    np.testing.assert_allclose(rows, [first, second], rtol=1e-5)
+
+
+def test_bm25_equals_implicit_but_for_the_idf():
+    items = create("item_bm25").weighted(random_shop()).T.tocsr()
+    plain = np.ones(items.shape[1], np.float32)
+    theirs = csr_matrix(peer.bm25_weight(items.astype(float), K1=1.2, B=0.2))
+    n = np.bincount(items.indices, minlength=items.shape[1])
+    ours = bm25_rows(items, plain, k1=1.2, b=0.2).multiply(np.log(len(items.indptr) - 1) - np.log1p(n))
+    np.testing.assert_allclose(ours.toarray(), theirs.toarray(), rtol=1e-5)
+
+
+def test_cosine_neighbours_equal_those_of_implicit():
+    model = create("item_cosine", {"k": 5}).fit(random_shop())
+    matrix = model.weighted(random_shop()).astype(np.float64)
+    reference = peer.CosineRecommender(K=6, num_threads=1)
+    reference.fit(matrix, show_progress=False)
+    expected = reference.similarity.toarray()
+    np.fill_diagonal(expected, 0)
+    expected /= expected.max(axis=1).mean()
+    np.testing.assert_allclose(model.similarity.toarray(), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_shrinkage_counts_common_users_and_chooses_neighbours_after_it():
+    rows = create("item_cosine").item_rows(create("item_cosine").weighted(random_shop()).T.tocsr())
+    dense = rows.toarray()
+    common = (dense > 0).astype(float) @ (dense > 0).T
+    expected = dense @ dense.T * common / (common + 10)
+    np.fill_diagonal(expected, 0)
+    kept = np.argsort(-expected, axis=1)[:, :4]
+    np.put_along_axis(mask := np.zeros_like(expected), kept, 1, axis=1)
+    found = nearest_items(rows, 4, shrink=10.0, beat=silent).toarray()
+    np.testing.assert_allclose(found, expected * mask, rtol=1e-5, atol=1e-7)
+
+
+def test_the_sparse_lists_are_those_of_the_dense_top_k(name):
+    data = random_shop()
+    model = create(name).fit(data)
+    allowed = np.arange(data.n_items) % 7 != 3
+    for exclude in (None, bought_items(data)):
+        found = model.recommend(data, 5, exclude=exclude, allowed=allowed)
+        expected = top_k(model.scores(data), 5, exclude=exclude, allowed=allowed)
+        assert np.array_equal(found[0], expected[0])
+        np.testing.assert_allclose(found[1], expected[1], rtol=1e-6)
+
+
+def test_equal_scores_stand_by_code_even_where_the_list_is_cut():
+    # One user bought item 0 and 30 more once; asked for 3 of them, the smallest codes come.
+    data = shop([(0, i) for i in range(31)] + [(1, 0)], 2, 31)
+    items, scores = (
+        create("item_cosine").fit(data).recommend(data.of(np.array([1])), 3, exclude=bought_items(data)[[1]])
+    )
+    assert items.tolist() == [[1, 2, 3]]
+    assert len(set(scores[0])) == 1
+
+
+def test_a_user_with_everything_excluded_gets_nothing(name):
+    data = random_shop()
+    everything = np.zeros((data.n_users, data.n_items), np.float32)
+    everything[:3] = 1
+    everything = csr_matrix(everything)
+    items, _ = create(name).fit(data).recommend(data, 4, exclude=everything)
+    assert (items[:3] == -1).all()
+    assert (items[3:] >= 0).all()
+
+
+def test_taking_the_first_evidence_away_lowers_the_score(name):
+    data = random_shop()
+    model = create(name).fit(data)
+    users = np.arange(60)
+    asked = data.of(users)
+    items, _ = model.recommend(asked, 3)
+    before = model.scores(asked).toarray()
+    lowered, kinds = [], set()
+    for user, evidence in enumerate(model.explain(asked, items)):
+        for item, why in zip(items[user], evidence, strict=True):
+            if item < 0 or not why["items"]:
+                continue
+            kinds.add(why["kind"])
+            less = _without(data.of(users[user : user + 1]), why["items"][0])
+            lowered.append(model.scores(less).toarray()[0, item] < before[user, item])
+    assert len(lowered) > 100
+    assert np.mean(lowered) >= 0.9
+    assert kinds <= {"because", "again"}
+
+
+def _without(one, item):
+    keep = one.items != item
+    return build(one.users[keep], one.items[keep], one.kinds[keep], one.ages[keep], n_users=1, n_items=one.n_items)
+
+
+def test_shares_are_the_parts_of_the_score():
+    model = create("item_cosine", PLAIN).fit(WORKED)
+    # c comes to user 0, and a to user 2, from b alone; c comes to user 2 from herself (2) more than from b (0.78).
+    assert model.explain(WORKED, np.array([[-1, 2], [-1, -1], [0, 1]])) == [
+        [{}, {"kind": "because", "items": [1], "weights": [1.0]}],
+        [{}, {}],
+        [{"kind": "because", "items": [1], "weights": [1.0]}, {"kind": "again", "items": [1], "weights": [0.7185]}],
+    ]
+
+
+def test_own_history_counts_as_much_as_the_self_weight_says(name):
+    data = random_shop()
+    plain, more = (create(name, {"self_weight": weight}).fit(data) for weight in (0.0, 3.0))
+    difference = (more.scores(data) - plain.scores(data)).toarray()
+    np.testing.assert_allclose(difference, 3 * plain.weighted(data).toarray(), rtol=1e-3, atol=1e-4)
