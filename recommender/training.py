@@ -1,7 +1,6 @@
 """One training: read, test on held-out time, learn from everything, save, judge."""
 
 import logging
-import resource
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from recommender.core.evaluation import Exam, Score, examine, paired_difference,
 from recommender.core.interactions import IdMap
 from recommender.core.popular import MostPopular
 from recommender.core.splitting import Log, split_by_time, whole
+from recommender.measuring import forget_peak, peak_mb
 from recommender.models import TrainingRun
 
 logger = logging.getLogger(__name__)
@@ -81,6 +81,7 @@ def train(run_id: int) -> TrainingRun:
         return run
     run.refresh_from_db()
     work = Work(run)
+    forget_peak()
     try:
         _train(work)
     except MailAIError as error:
@@ -161,11 +162,6 @@ def _test(work: Work, model: Recommender, log: Log, champion: TrainingRun | None
     metrics["against"] = {name: paired_difference(score, other, work.run.seed) for name, other in others.items()}
     metrics["others"] = {name: other.mean("ndcg") for name, other in others.items()}
     return metrics, split.at
-
-
-def peak_mb() -> float:
-    """Return the most memory this process ever held, in MB."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
 def _moment(days: float) -> datetime:

@@ -124,6 +124,37 @@ def diversity(recommended: np.ndarray, unit_items: csr_matrix) -> np.ndarray:
     return np.where(n > 1, 1 - _ratio(squared - n, n * (n - 1)), 0.0)
 
 
+def mean_squared_error(errors: np.ndarray) -> float:
+    """Mean of the squared errors, in stars squared.
+
+    ``errors`` is a float array of shape (n_ratings,), predicted minus given stars; likewise in the next two.
+
+    Raises
+    ------
+    ValueError : there is no error, or one is no number.
+
+    Source: Herlocker et al. (2004), ACM TOIS 22(1), section 4.1, for all three.
+    """
+    _check(errors)
+    return float(np.mean(errors**2))
+
+
+def root_mean_squared_error(errors: np.ndarray) -> float:
+    """Root of the mean squared error, in stars: a large error counts more than two small ones."""
+    return float(np.sqrt(mean_squared_error(errors)))
+
+
+def mean_absolute_error(errors: np.ndarray) -> float:
+    """Mean size of the errors, in stars."""
+    _check(errors)
+    return float(np.mean(np.abs(errors)))
+
+
+def _check(errors: np.ndarray) -> None:
+    if not len(errors) or not np.isfinite(errors).all():
+        raise ValueError("Errors of predicted stars must be numbers, one at least.")
+
+
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Divide; 0 where there is nothing to divide by."""
     whole = np.asarray(whole, float)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from recommender.core.base import RatesItems
 from recommender.core.interactions import KINDS, LIKED_STARS, PURCHASE, Interactions, build, pairs_of
 
 # Above this span (days) the split falls on a midnight, so that no day is torn apart.
@@ -77,6 +78,10 @@ class Split:
     learnt: np.ndarray  # bool array of shape (n_events,): the events of the log that train holds
     rated: Interactions  # train and the ratings of few stars, for models that predict stars; often train itself
     held: Ratings  # what anybody rated after the split
+
+    def lessons(self, model: object) -> Interactions:
+        """Return what this model learns from and is asked with."""
+        return self.rated if isinstance(model, RatesItems) else self.train
 
 
 def whole(log: Log, at: float | None = None, *, disliked: bool = False) -> Interactions:

@@ -47,6 +47,20 @@ def test_ndcg_equals_scikit_learn(relevance, seed):
     np.testing.assert_allclose(ours, theirs, atol=1e-12)
 
 
+def test_errors_of_predicted_stars_by_hand_and_by_scikit_learn():
+    from sklearn.metrics import mean_absolute_error, mean_squared_error, root_mean_squared_error
+
+    given, predicted = np.array([4, 3, 5, 1.0]), np.array([3.5, 3, 4, 3])
+    errors = predicted - given
+    assert metrics.mean_squared_error(errors) == pytest.approx((0.25 + 0 + 1 + 4) / 4)
+    assert metrics.mean_squared_error(errors) == pytest.approx(mean_squared_error(given, predicted))
+    assert metrics.root_mean_squared_error(errors) == pytest.approx(root_mean_squared_error(given, predicted))
+    assert metrics.mean_absolute_error(errors) == pytest.approx(mean_absolute_error(given, predicted))
+    for nothing in (np.empty(0), np.array([1, np.nan])):
+        with pytest.raises(ValueError, match="must be numbers"):
+            metrics.mean_absolute_error(nothing)
+
+
 def test_a_list_longer_than_the_lists_is_refused():
     with pytest.raises(ValueError, match="outside"):
         metrics.precision_at_k(LISTS, RELEVANT, 4)

@@ -16,7 +16,6 @@ from behaviour.models import Event, Product, Shopper
 from mailai.accounts.models import AuditEntry
 from mailai.errors import ArtefactError, InputError, StateError
 from recommender import artefacts, queries, services, tasks, training
-from recommender.core.algorithms import ALGORITHMS
 from recommender.models import Champion, TrainingRun
 from recommender.picks import Pick
 from recommender.reasons import reason_texts, reasons_for
@@ -309,47 +308,6 @@ def test_the_demo_flag_follows_the_data(tastes, make_shopper):
     make_shopper(demo=True)
     assert train_all()[0].demo is True
     assert queries.behaviour_is_demo()
-
-
-CSV = """user_id,item_id,event,timestamp
-a,x,purchase,2026-01-01 10:00:00
-a,y,purchase,2026-01-02 10:00:00
-b,x,purchase,2026-01-02 11:00:00
-b,y,purchase,2026-01-03 11:00:00
-a,z,purchase,2026-01-11 10:00:00
-b,z,view,2026-01-11 10:00:00
-"""
-
-
-def test_evaluate_leaves_the_database_alone(tmp_path, capsys):
-    path = tmp_path / "events.csv"
-    path.write_text(CSV)
-    call_command("evaluate", str(path), "--json")
-    answer = json.loads(capsys.readouterr().out)
-    assert answer["shoppers"] == 2
-    assert answer["test_shoppers"] == 1
-    assert {row["name"] for row in answer["algorithms"]} == set(ALGORITHMS)
-    assert {"ndcg", "ndcg_low", "ndcg_high", "precision", "recall", "f1", "coverage"} <= answer["algorithms"][0].keys()
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        (None, "There is no file"),
-        ("", "can't be read"),
-        ("a,b\n1,2\n", "no column user_id"),
-        ("user_id,item_id,event,timestamp\na,x,search,2026-01-01\n", "no event that says"),
-        ("user_id,item_id,event,timestamp\na,x,purchase,soon\n", "neither a time"),
-        ("user_id,item_id,event,timestamp\na,x,purchase,2026-01-01\n", "No shopper has two products"),
-    ],
-)
-def test_a_file_that_can_not_be_scored_gives_a_sentence(tmp_path, capsys, content, sentence):
-    path = tmp_path / "events.csv"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(SystemExit):
-        call_command("evaluate", str(path), "--json")
-    assert sentence in json.loads(capsys.readouterr().out)["error"]
 
 
 def test_reasons_of_one_mail_name_different_products_where_they_can(make_product):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from mailai.commands import JsonCommand
+from mailai.commands import JsonCommand, seed
 from recommender import offline
 
 
@@ -16,17 +16,20 @@ class Command(JsonCommand):
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("events", help="behaviour CSV, also .gz")
         parser.add_argument("--items", help="product CSV; for algorithms that read names and categories")
-        parser.add_argument("--test-share", type=float, default=0.2)
-        parser.add_argument("--k", type=int, default=10)
-        parser.add_argument("--repeats", choices=("keep", "drop"), default="keep")
-        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--test-share", type=float, default=0.2, help="share of the time that is held back")
+        parser.add_argument("--k", type=int, default=10, help="length of the lists")
+        parser.add_argument(
+            "--repeats", choices=("keep", "drop"), default="keep", help="may products bought before be recommended?"
+        )
+        parser.add_argument("--seed", type=seed, default=0)
+        parser.add_argument("--rolls", type=int, default=1, help="test windows that follow each other")
 
     def run(self, **options: Any) -> dict[str, Any]:
-        return offline.evaluate(
-            options["events"],
-            options["items"],
+        chosen = offline.Options(
             test_share=options["test_share"],
             k=options["k"],
             repeats=options["repeats"] == "keep",
             seed=options["seed"],
+            rolls=options["rolls"],
         )
+        return offline.evaluate(options["events"], options["items"], chosen, tell=self.say)
