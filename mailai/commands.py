@@ -58,5 +58,9 @@ class JsonCommand(BaseCommand):
         if as_json:
             self.stdout.write(json.dumps(answer, default=str))
             return
+        self.show(answer)
+
+    def show(self, answer: dict[str, Any]) -> None:
+        """Print the answer for people; subclasses may choose a better form than one line a key."""
         for key, value in answer.items():
             self.stdout.write(f"{key}: {value}")

@@ -97,6 +97,16 @@ def test_every_algorithm_has_a_row_and_the_best_stands_first(run, shop):
     assert all(row["ndcg_low"] <= row["ndcg"] <= row["ndcg_high"] for row in rows)
 
 
+def test_people_get_a_table(capsys, shop, only):
+    only(broken=Broken)
+    call_command("evaluate", shop)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("split 2026-08")
+    assert "ndcg_low" in lines[1]
+    assert [line.split()[0] for line in lines[2:4]] == ["popular", "broken"]
+    assert float(lines[2].split()[2]) <= float(lines[2].split()[1])
+
+
 def test_groups_and_bias_of_the_best_are_told(run, shop, only):
     only(user_based=ALGORITHMS["user_based"])
     answer = run(shop)

@@ -7,6 +7,8 @@ from django.core.management.base import CommandParser
 from mailai.commands import JsonCommand, seed
 from recommender import offline
 
+COLUMNS = ("ndcg", "ndcg_low", "ndcg_high", "ndcg_other", "precision", "recall", "coverage", "fit_s", "recommend_s")
+
 
 class Command(JsonCommand):
     help = "Score every algorithm on the last part of a behaviour CSV; the database is not touched."
@@ -33,3 +35,18 @@ class Command(JsonCommand):
             rolls=options["rolls"],
         )
         return offline.evaluate(options["events"], options["items"], chosen, tell=self.say)
+
+    def show(self, answer: dict[str, Any]) -> None:
+        """Print the leaderboard as a table, and who is served worse."""
+        if "error" in answer:
+            super().show(answer)
+            return
+        split, tested, shoppers = answer["split_at"] or "-", answer["test_shoppers"], answer["shoppers"]
+        self.stdout.write(f"split {split}, {tested} of {shoppers} shoppers tested, repeats {answer['repeats']}\n")
+        self.stdout.write(f"{'':18}" + "".join(f"{name:>12}" for name in COLUMNS))
+        for row in answer["algorithms"]:
+            cells = row.get("error") or "".join(f"{row[name]:12.4f}" for name in COLUMNS)
+            self.stdout.write(f"{row['name']:18}{cells}")
+        for row in answer["groups"]["rows"] if "groups" in answer else []:
+            if row["worse"]:
+                self.stdout.write(f"worse: {row['by']} {row['group']}, {row['ndcg']:.4f} ({row['difference']:+.4f})")
