@@ -6,8 +6,10 @@ from typing import Any
 
 from recommender.core.base import Recommender
 from recommender.core.basket import NextBasket
+from recommender.core.blend import Blend, Composite
 from recommender.core.item_based import ItemBm25, ItemCosine, ItemTfidf
 from recommender.core.popular import MostPopular, Trending
+from recommender.core.ranker import TwoStage
 from recommender.core.repeat import BoughtAgain
 from recommender.core.user_based import PearsonUserBased, UserBased
 from recommender.core.weighting import Weighting
@@ -25,7 +27,11 @@ CLASSES: tuple[type[Recommender], ...] = (
     ItemBm25,
 )
 ALGORITHMS: dict[str, type[Recommender]] = {cls.name: cls for cls in CLASSES}
+# Models made of other models: they have members and weights instead of settings to tune.
+COMPOSITES: dict[str, type[Composite]] = {cls.name: cls for cls in (Blend, TwoStage)}
 BASELINE = MostPopular.name
+# Who votes in a model of models until tuning has chosen.
+MEMBERS = (ItemBm25.name, UserBased.name, BASELINE)
 
 
 def create(name: str, params: dict[str, Any] | None = None) -> Recommender:
@@ -35,7 +41,11 @@ def create(name: str, params: dict[str, Any] | None = None) -> Recommender:
     ------
     KeyError : there is no algorithm of this name.
     """
-    algorithm, given = ALGORITHMS[name], dict(params or {})
+    given = dict(params or {})
+    if name in COMPOSITES:
+        members = [create(*member) for member in given.pop("members", [[member] for member in MEMBERS])]
+        return COMPOSITES[name](members, **given)
+    algorithm = ALGORITHMS[name]
     weighting = {one.name: given[one.name] for one in fields(Weighting) if one.name in given}
     own = {key: value for key, value in given.items() if key in signature(algorithm).parameters}
     return algorithm(**own, **({"weighting": Weighting(**weighting)} if weighting else {}))

@@ -129,7 +129,7 @@ def rolling_splits(log: Log, test_share: float = 0.2, n: int = 1) -> Iterator[Sp
     if end - start > LONG_SPAN:
         cuts = [float(np.floor(cut)) for cut in cuts]
     for at, until in zip(cuts, [*cuts[1:], float("inf")], strict=True):
-        yield _split(log, log.days < at, (log.days >= at) & (log.days < until), at)
+        yield split_where(log, log.days < at, (log.days >= at) & (log.days < until), at)
 
 
 def split_last(log: Log, back: int = 0) -> Split:
@@ -149,11 +149,11 @@ def split_last(log: Log, back: int = 0) -> Split:
     held = np.zeros(len(log.users), bool)
     held[chosen] = True
     # Steps of different users do not compare, so nothing may decay.
-    return _split(log, (log.days <= limit[log.users]) & ~held, held, float("nan"))
+    return split_where(log, (log.days <= limit[log.users]) & ~held, held, float("nan"))
 
 
-def _split(log: Log, before: np.ndarray, after: np.ndarray, at: float) -> Split:
-    """Split into the events before and those of the test window, bool arrays of shape (n_events,)."""
+def split_where(log: Log, before: np.ndarray, after: np.ndarray, at: float) -> Split:
+    """Split into the events before and those of the test window, bool arrays of shape (n_events,); nan = no ages."""
     learnt = before & log.liked
     train = log.seen(learnt, at)
     later = after & (log.kinds == PURCHASE)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from recommender.core.algorithms import ALGORITHMS, create
+from recommender.core.algorithms import ALGORITHMS, COMPOSITES, create
 from recommender.core.interactions import PURCHASE, bought_items, build
 
 SIZE = 24
@@ -26,7 +26,7 @@ def nothing(n_users: int, n_items: int):
     return build(none, none, none, none.astype(float), n_users=n_users, n_items=n_items)
 
 
-@pytest.fixture(params=sorted(ALGORITHMS))
+@pytest.fixture(params=sorted([*ALGORITHMS, *COMPOSITES]))
 def name(request):
     return request.param
 
@@ -194,4 +194,4 @@ def test_cosine_equals_the_textbook():
 
 def test_every_algorithm_is_documented(settings):
     text = (settings.BASE_DIR / "docs/recommender.md").read_text()
-    assert {name for name in ALGORITHMS if f"`{name}`" not in text} == set()
+    assert {name for name in [*ALGORITHMS, *COMPOSITES] if f"`{name}`" not in text} == set()

@@ -1,0 +1,93 @@
+"""How many trials a budget in seconds pays for, by the size of the data and never by the clock.
+
+The same file, seed and budget must give the same answer on any machine on any day, so seconds are turned into numbers
+of trials before the work begins, with costs measured once on a machine of two cores (one thread).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommender.core.evaluation import Exam
+from recommender.core.interactions import touched_items
+
+# More trials than this gain less than the noise of the validation.
+MOST_TRIALS = 40
+
+
+@dataclass(frozen=True)
+class Size:
+    """What the cost of a model depends on, in millions.
+
+    pairs : distinct pairs of user and item; items_work : sum over users of (items each) ** 2, what a table of items
+    costs; users_work : the same the other way round, for the users asked for; cells : users asked for x items.
+    n_items : items that anybody touched.
+    """
+
+    pairs: float
+    items_work: float
+    users_work: float
+    cells: float
+    n_items: int
+
+
+def size_of(exam: Exam) -> Size:
+    """Measure the training part of an exam."""
+    matrix = touched_items(exam.split.train)
+    lengths = np.diff(matrix.indptr).astype(float)
+    known_by = np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(float)
+    asked = matrix[exam.tested]
+    return Size(
+        pairs=matrix.nnz / 1e6,
+        items_work=float((lengths**2).sum()) / 1e6,
+        users_work=float(known_by[asked.indices].sum()) / 1e6,
+        cells=asked.shape[0] * matrix.shape[1] / 1e6,
+        n_items=int((known_by > 0).sum()),
+    )
+
+
+@dataclass(frozen=True)
+class Rates:
+    """CPU seconds of one trial: ``base`` and so much for a million of each kind of work (see ``Size``)."""
+
+    base: float = 0.05
+    pairs: float = 2.0
+    items_work: float = 0.05
+    users_work: float = 0.0
+    cells: float = 0.02
+    per_item: float = 0.0
+
+    def seconds(self, size: Size) -> float:
+        """Return the cost of fitting and asking a model on data of this size."""
+        work = self.pairs * size.pairs + self.items_work * size.items_work + self.users_work * size.users_work
+        return self.base + work + self.cells * size.cells + self.per_item * size.n_items
+
+
+# What is not in here costs as much as a table of items.
+RATES = {
+    "popular": Rates(pairs=0.5, items_work=0.0, cells=0.001),
+    "user_based": Rates(items_work=0.0, users_work=0.02),
+}
+# Part of the budget for the first round, in which every algorithm gets the same seconds, and for the second, in which
+# the best ones share what is left; the rest pays for blending, the ranker, the last fit and the lists.
+FIRST = 0.45
+
+
+def shared_trials(names: Sequence[str], sizes: Sequence[Size], budget: float) -> dict[str, int]:
+    """Give each algorithm the same seconds, cheap ones first: {name: number of trials}, in this order.
+
+    What a cheap algorithm can't use goes to the dearer ones. Who can't pay for a single trial is left out, except the
+    cheapest: somebody must answer.
+    """
+    costs = {name: sum(RATES.get(name, Rates()).seconds(size) for size in sizes) for name in names}
+    left = FIRST * budget
+    trials: dict[str, int] = {}
+    order = sorted(costs, key=lambda name: (costs[name], name))
+    for place, name in enumerate(order):
+        share = left / (len(order) - place)
+        n_trials = min(int(share / costs[name]), MOST_TRIALS)
+        if n_trials or not trials:
+            trials[name] = max(n_trials, 1)
+            left -= trials[name] * costs[name]
+    return trials

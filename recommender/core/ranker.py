@@ -1,0 +1,219 @@
+"""Two stages: simple models name candidates, trees that know what was bought in earlier windows order them."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from recommender.core.base import Beat, Recommender, blocks, silent
+from recommender.core.blend import Composite, shares
+from recommender.core.catalogue import Catalogue
+from recommender.core.evaluation import Exam
+from recommender.core.features import Items, columns
+from recommender.core.interactions import Interactions
+from recommender.core.ranking import top_k
+from recommender.core.splitting import Log
+from recommender.core.validation import LAST, MAX_LEARNT, TIME, sample, splits
+
+# Candidates that each member names.
+N_NAMED = 40
+# Rows that the trees learn from; 600,000 rows of 50 columns are 120 MB, and 30 MB more inside LightGBM.
+MAX_ROWS = 600_000
+TREES: dict[str, Any] = {
+    "objective": "lambdarank", "num_leaves": 31, "learning_rate": 0.05, "min_data_in_leaf": 50,
+    "feature_fraction": 0.7, "lambdarank_truncation_level": 20, "deterministic": True, "force_row_wise": True,
+    "num_threads": 1, "verbosity": -1,
+}  # fmt: skip
+MOST_TREES, PATIENCE = 300, 30
+# Of the shoppers learnt from, this part only says when to stop adding trees.
+STOP_SHARE = 0.2
+
+
+class TwoStage(Composite):
+    """``score(u, i) = trees(columns of u, i)`` for the candidates of the members; 0 for every other item.
+
+    The trees learn before anything is asked: parts of the interactions are held back as in the validation, the members
+    are fitted on the rest, and what was bought in the part held back is the label. Then the members are fitted on
+    everything. Columns hold nothing newer than the cut-off (``recommender.core.features``).
+
+    Parameters
+    ----------
+    members : unfitted models.
+    weights : float >= 0 for each member, of a blend that is one more column; default: all the same.
+    kind : "time", "last" or "share", how a part is held back (``recommender.core.validation``).
+    repeats : False = what a user bought before is no candidate.
+    n_windows : int >= 1, parts held back one after the other.
+    seed : int
+
+    Source: Burges (2010), "From RankNet to LambdaRank to LambdaMART", MSR-TR-2010-82; candidates and ranker as in
+    Covington et al. (2016), RecSys.
+    """
+
+    name: ClassVar[str] = "two_stage"
+
+    def __init__(
+        self,
+        members: Sequence[Recommender] = (),
+        weights: Sequence[float] | None = None,
+        kind: str = TIME,
+        repeats: bool = True,
+        n_windows: int = 1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(members)
+        self.weights = list(weights) if weights is not None else [1.0] * len(self.members)
+        self.kind, self.repeats, self.n_windows, self.seed = kind, repeats, n_windows, seed
+        self.text = ""
+        self.facts = Items.none()
+        self._booster: Any = None
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Members, their weights and how labels are made."""
+        return {
+            "members": self.described, "weights": self.weights, "kind": self.kind, "repeats": self.repeats,
+            "n_windows": self.n_windows, "seed": self.seed,
+        }  # fmt: skip
+
+    def _weight(self, number: int) -> float:
+        return self.weights[number]
+
+    def _fit(self, interactions: Interactions, catalogue: Catalogue, beat: Beat) -> None:
+        log = Log(
+            interactions.users, interactions.items, interactions.kinds, -interactions.ages.astype(float),
+            interactions.n_users, interactions.n_items,
+        )  # fmt: skip
+        tables = []
+        has_clock = interactions.span > 0
+        kind = self.kind if has_clock or self.kind != TIME else LAST
+        for split in splits(log, kind, has_clock=has_clock, repeats=self.repeats, seed=self.seed)[: self.n_windows]:
+            exam = sample(Exam(split, repeats=self.repeats, seed=self.seed), MAX_LEARNT, self.seed)
+            if exam.n_test_users:
+                self._fit_members(split.train, catalogue, beat)
+                tables.append(self._table(exam, beat))
+        self.text, self._booster = "", None
+        labels = np.concatenate([labels for _, labels, _ in tables]) if tables else np.zeros(0)
+        if labels.any():
+            self._learn(
+                np.concatenate([one for one, _, _ in tables]), labels, np.concatenate([sizes for _, _, sizes in tables])
+            )
+        del tables
+        self._fit_members(interactions, catalogue, beat)
+
+    def _fit_members(self, interactions: Interactions, catalogue: Catalogue, beat: Beat) -> None:
+        super()._fit(interactions, catalogue, beat)
+        self.facts = Items.of(interactions, catalogue)
+
+    def _table(self, exam: Exam, beat: Beat) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return (columns, labels, candidates of each user) of the users of whom a purchase is among the candidates."""
+        users, tables, n_rows = exam.split.train.of(exam.tested), [], 0
+        rng = np.random.default_rng(self.seed)
+        order = list(blocks(users.n_users, users.n_items))
+        for number in rng.permutation(len(order)):
+            block = order[number]
+            out = None if exam.exclude is None else exam.exclude[block]
+            rows, items, table = self._candidates(users.part(block), out)
+            truth = exam.truth[block]
+            labels = np.asarray(truth[rows, items]).ravel() > 0 if len(rows) else np.zeros(0, bool)
+            hits = np.bincount(rows, labels, truth.shape[0]) > 0
+            keep = hits[rows]
+            sizes = np.bincount(rows[keep], minlength=truth.shape[0])
+            tables.append((table[keep], labels[keep], sizes[sizes > 0]))
+            n_rows += int(keep.sum())
+            beat()
+            if n_rows > MAX_ROWS / self.n_windows:
+                break
+        table, labels, sizes = (np.concatenate(parts) for parts in zip(*tables, strict=True))
+        return table, labels, sizes
+
+    def _learn(self, table: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> None:
+        import lightgbm
+
+        groups = np.repeat(np.arange(len(sizes)), sizes)
+        stop = np.random.default_rng(self.seed).random(len(sizes)) < STOP_SHARE
+        held = stop[groups]
+        if not labels[held].any() or not labels[~held].any():
+            return
+        params = TREES | {"seed": self.seed, "metric": "ndcg", "eval_at": [10]}
+        data = lightgbm.Dataset(table[~held], labels[~held].astype(int), group=sizes[~stop])
+        check = lightgbm.Dataset(table[held], labels[held].astype(int), group=sizes[stop], reference=data)
+        self._booster = lightgbm.train(
+            params, data, MOST_TREES, valid_sets=[check], callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)]
+        )
+        self.text = self._booster.model_to_string()
+
+    def _candidates(
+        self, users: Interactions, exclude: csr_matrix | None, allowed: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return (rows, items, columns) of the candidates of a block of users, sorted by row."""
+        raw = [np.asarray(s if isinstance(s, np.ndarray) else s.toarray()) for s in self._scores(users)]
+        parts = [shares(one, exclude, allowed) for one in raw]
+        named = np.zeros((users.n_users, users.n_items), bool)
+        for part in parts:
+            items, _scores = top_k(part, N_NAMED)
+            owner, rank = np.nonzero(items >= 0)
+            named[owner, items[owner, rank]] = True
+        rows, items = np.nonzero(named)
+        votes = np.stack([part[rows, items] for part in parts], axis=1)
+        values = np.stack([one[rows, items] for one in raw], axis=1).astype(np.float32)
+        total = votes @ np.asarray(self.weights, np.float32)
+        known = columns(self.facts, users, rows, items)
+        return rows, items, np.concatenate([votes, values, total[:, None], known], axis=1)
+
+    def _scores(self, users: Interactions) -> list[csr_matrix | np.ndarray]:
+        return [member.scores(users) for member in self.members]
+
+    def scores(self, users: Interactions) -> np.ndarray:
+        """Return the order of the trees as numbers in (0, 1), 0 for what nobody named."""
+        return self._ranked(users, None, None)
+
+    def _ranked(self, users: Interactions, exclude: csr_matrix | None, allowed: np.ndarray | None) -> np.ndarray:
+        answer = np.zeros((users.n_users, users.n_items), np.float32)
+        if not self.members or not users.n_users or not users.n_items:
+            return answer
+        rows, items, table = self._candidates(users, exclude, allowed)
+        if not len(rows):
+            return answer
+        booster = self._trees()
+        # Without trees (too little to learn from) the votes decide, as in a blend.
+        votes = table[:, 2 * len(self.members)]
+        answer[rows, items] = votes if booster is None else 1 / (1 + np.exp(-booster.predict(table, num_threads=1)))
+        return answer
+
+    def _trees(self) -> Any:
+        if self._booster is None and self.text:
+            import lightgbm
+
+            self._booster = lightgbm.Booster(model_str=self.text)
+        return self._booster
+
+    def recommend(
+        self,
+        users: Interactions,
+        k: int,
+        *,
+        exclude: csr_matrix | None = None,
+        allowed: np.ndarray | None = None,
+        beat: Beat = silent,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the best items; candidates are named among those that may be picked."""
+        items, best = np.full((users.n_users, k), -1, np.int32), np.zeros((users.n_users, k), np.float32)
+        for block in blocks(users.n_users, users.n_items):
+            out = None if exclude is None else exclude[block]
+            items[block], best[block] = top_k(self._ranked(users.part(block), out, allowed), k)
+            beat()
+        return items, best
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return the arrays of the members, of the items, and the trees as the bytes of their text."""
+        facts = {"facts." + name: one for name, one in self.facts.to_arrays().items()}
+        return super().to_arrays() | facts | {"trees": np.frombuffer(self.text.encode(), np.uint8)}
+
+    def load_arrays(self, arrays: dict[str, np.ndarray]) -> Self:
+        """Take members, items and trees back."""
+        super().load_arrays(arrays)
+        facts = {name.removeprefix("facts."): one for name, one in arrays.items() if name.startswith("facts.")}
+        self.facts = Items(**facts)
+        self.text, self._booster = arrays["trees"].tobytes().decode(), None
+        return self

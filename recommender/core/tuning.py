@@ -1,0 +1,133 @@
+"""Bayesian search for the settings of an algorithm on a validation period, in trials that can be stored."""
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from recommender.core import metrics
+from recommender.core.algorithms import ALGORITHMS, create
+from recommender.core.base import Beat, Choice, Range, Recommender, Space, silent
+from recommender.core.catalogue import Catalogue
+from recommender.core.evaluation import Exam
+
+# Trials drawn at random before the search begins to learn from them.
+N_RANDOM = 5
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One try: the settings that were changed, the mean NDCG over the windows, and how long it took in CPU seconds."""
+
+    params: dict[str, Any]
+    score: float
+    seconds: float
+
+
+OnTrial = Callable[[Trial], None]
+Judge = Callable[[Recommender], float]
+
+
+def ndcg(model: Recommender, exam: Exam, catalogue: Catalogue | None = None, beat: Beat = silent) -> np.ndarray:
+    """Fit the model before the split and return the NDCG of its lists, float array of shape (n_test_users,)."""
+    model.fit(exam.split.train, catalogue, beat=beat)
+    items, _scores = model.recommend(exam.split.train.of(exam.tested), exam.k, exclude=exam.exclude, beat=beat)
+    return metrics.ndcg_at_k(items, exam.truth, exam.k)
+
+
+def judge_on(exams: Sequence[Exam], catalogue: Catalogue | None = None, beat: Beat = silent) -> Judge:
+    """Return what scores a model: its NDCG, the mean over shoppers first and over windows last."""
+
+    def judge(model: Recommender) -> float:
+        means = [float(ndcg(model, exam, catalogue, beat).mean()) for exam in exams if exam.n_test_users]
+        return float(np.mean(means)) if means else 0.0
+
+    return judge
+
+
+def tune(
+    name: str,
+    judge: Judge,
+    *,
+    n_trials: int,
+    seconds: float = float("inf"),
+    seed: int = 0,
+    trials: Sequence[Trial] = (),
+    on_trial: OnTrial | None = None,
+) -> list[Trial]:
+    """Try settings of an algorithm until there are ``n_trials`` and return all trials, the known ones first.
+
+    The first trial are the defaults. Each later one depends on the seed, its number and the trials before it and on
+    nothing else, so a search that was interrupted and goes on from its stored trials ends as if it never had been.
+
+    Parameters
+    ----------
+    judge : scores an unfitted model; ``judge_on`` makes one.
+    seconds : stop beginning trials after this much CPU time, known trials included. Only a search without this limit
+        gives the same trials on every machine.
+    trials : what is known from an earlier search with the same seed.
+    on_trial : told each new trial, so that a service can store it.
+
+    Raises
+    ------
+    KeyError : there is no algorithm of this name.
+
+    Source: Bergstra et al. (2011), NeurIPS, "Algorithms for hyper-parameter optimization" (tree of Parzen estimators),
+    as in Optuna.
+    """
+    space, done = ALGORITHMS[name].space, list(trials)
+    spent = sum(trial.seconds for trial in done)
+    while len(done) < (n_trials if space else min(n_trials, 1)) and spent < seconds:
+        params = _next(name, space, done, seed)
+        started = time.process_time()
+        score = judge(create(name, params))
+        trial = Trial(params, score, time.process_time() - started)
+        spent += trial.seconds
+        done.append(trial)
+        if on_trial:
+            on_trial(trial)
+    return done
+
+
+def best(trials: Sequence[Trial]) -> Trial:
+    """Return the trial with the highest score, the earliest among equals."""
+    return max(trials, key=lambda trial: trial.score)
+
+
+def _next(name: str, space: Space, done: Sequence[Trial], seed: int) -> dict[str, Any]:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if not done:
+        return {}
+    places = {key: _distribution(one, optuna) for key, one in space.items()}
+    study = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed + len(done), n_startup_trials=N_RANDOM)
+    )
+    defaults = create(name).params
+    with warnings.catch_warnings():
+        # Optuna would rather have a categorical value that it can write as JSON; ours never leave this process.
+        warnings.simplefilter("ignore")
+        for trial in done:
+            params = {key: (defaults | trial.params).get(key) for key in space}
+            if all(_fits(one, params[key]) for key, one in space.items()):
+                study.add_trial(optuna.create_trial(params=params, distributions=places, value=trial.score))
+    return dict(study.ask(places).params)
+
+
+def _distribution(one: Choice | Range, optuna: Any) -> Any:
+    if isinstance(one, Choice):
+        return optuna.distributions.CategoricalDistribution(one.values)
+    if isinstance(one.low, int) and isinstance(one.high, int):
+        return optuna.distributions.IntDistribution(one.low, one.high, log=one.log)
+    return optuna.distributions.FloatDistribution(one.low, one.high, log=one.log)
+
+
+def _fits(one: Choice | Range, value: Any) -> bool:
+    """Say whether the search may learn from a value: defaults may lie outside what is tried."""
+    if isinstance(one, Choice):
+        return value in one.values
+    return value is not None and one.low <= value <= one.high
