@@ -87,9 +87,9 @@ def read_csv(path: str) -> pl.DataFrame:
         raise InputError(_("There is no file %(path)s.") % {"path": path})
     try:
         frame = pl.read_csv(path, infer_schema=False).fill_null("")
+        return frame.rename(lambda name: name.removeprefix("\ufeff").strip())
     except (pl.exceptions.PolarsError, ValueError, OSError, EOFError) as error:
         raise InputError(_("%(path)s can't be read as a CSV file in UTF-8.") % {"path": path}) from error
-    return frame.rename(lambda name: name.removeprefix("\ufeff").strip())
 
 
 def _events(path: str) -> tuple[pl.DataFrame, bool]:
@@ -127,7 +127,7 @@ def _days(texts: pl.Series, clock: str) -> pl.Series:
     if clock == "position":
         days = texts.cast(pl.Float64, strict=False)
     else:
-        days = moment(texts, zone="UTC", day_first=False).dt.epoch("us") / (SECONDS_A_DAY * 1e6)
+        days = moment(texts.str.strip_chars(), zone="UTC", day_first=False).dt.epoch("us") / (SECONDS_A_DAY * 1e6)
     if days.null_count() or not days.is_finite().all():
         text = _("The column %(column)s holds something that is neither a time (2026-11-02 14:05:00) nor a number.")
         raise InputError(text % {"column": clock})

@@ -87,3 +87,36 @@ def test_a_product_file_without_ids_is_refused(write):
         files.read(events, write("name\nMug\n", "products.csv"))
     with pytest.raises(InputError, match="There is no file"):
         files.read(events, "nowhere.csv")
+
+
+HEAD = "user_id,item_id,event,timestamp\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\ufeff" + HEAD + "a,x,purchase,2026-01-01\n",
+        HEAD.replace("\n", "\r\n") + "a,x,purchase, 2026-01-01 00:00 \r\n",
+        HEAD + "a,x,purchase,2026-01-01T02:00:00+02:00\n",
+        HEAD + '"a",x,purchase,1767225600\n\n',
+        HEAD + ",x,purchase,\na,,view,\na,x,purchase,2026-01-01\na,x,uncart,2026-01-01\n",
+    ],
+)
+def test_a_file_may_be_written_in_several_ways(write, content):
+    shop = files.read(write(content))
+    assert (shop.users.ids.tolist(), shop.items.ids.tolist()) == (["a"], ["x"])
+    assert shop.log.days.tolist() == [20454]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (HEAD + "a,x,purchase,2026-01-01,9,9\n", "can't be read"),
+        ("user_id,user_id ,item_id,event,timestamp\na,a,x,purchase,2026-01-01\n", "can't be read"),
+        (HEAD + "a,x,purchase,\n", "neither a time"),
+        ("user_id,item_id,event,position\na,x,purchase,inf\n", "neither a time"),
+    ],
+)
+def test_a_file_that_says_something_else_is_refused(write, content, sentence):
+    with pytest.raises(InputError, match=sentence):
+        files.read(write(content))
