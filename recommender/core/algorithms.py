@@ -7,6 +7,7 @@ from typing import Any
 from recommender.core.base import Recommender
 from recommender.core.basket import NextBasket
 from recommender.core.blend import Blend, Composite
+from recommender.core.factors import Als, Bpr, Svd
 from recommender.core.item_based import ItemBm25, ItemCosine, ItemTfidf
 from recommender.core.popular import MostPopular, Trending
 from recommender.core.ranker import TwoStage
@@ -22,6 +23,9 @@ CLASSES: tuple[type[Recommender], ...] = (
     NextBasket,
     UserBased,
     PearsonUserBased,
+    Svd,
+    Als,
+    Bpr,
     ItemCosine,
     ItemTfidf,
     ItemBm25,
