@@ -28,6 +28,8 @@ LABELS = {
     "item_cosine": (gettext_lazy("Goes with what you like"), gettext_lazy("Item-based cosine similarity")),
     "item_tfidf": (gettext_lazy("Goes with what you like (tf-idf)"), gettext_lazy("Item-based tf-idf similarity")),
     "item_bm25": (gettext_lazy("Goes with what you like (BM25)"), gettext_lazy("Item-based BM25 similarity")),
+    "rp3beta": (gettext_lazy("Two steps away"), gettext_lazy("Walk over shoppers and products (RP3beta)")),
+    "sequence": (gettext_lazy("What comes next"), gettext_lazy("Which product follows which")),
 }
 STEP_LABELS = {
     "": gettext_lazy("Waiting for a worker"),

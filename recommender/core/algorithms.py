@@ -8,10 +8,12 @@ from recommender.core.base import Recommender
 from recommender.core.basket import NextBasket
 from recommender.core.blend import Blend, Composite
 from recommender.core.factors import Als, Bpr, Svd
+from recommender.core.graph import Rp3Beta
 from recommender.core.item_based import ItemBm25, ItemCosine, ItemTfidf
 from recommender.core.popular import MostPopular, Trending
 from recommender.core.ranker import TwoStage
 from recommender.core.repeat import BoughtAgain
+from recommender.core.sequence import SequenceModel
 from recommender.core.user_based import PearsonUserBased, UserBased
 from recommender.core.weighting import Weighting
 
@@ -29,6 +31,8 @@ CLASSES: tuple[type[Recommender], ...] = (
     ItemCosine,
     ItemTfidf,
     ItemBm25,
+    Rp3Beta,
+    SequenceModel,
 )
 ALGORITHMS: dict[str, type[Recommender]] = {cls.name: cls for cls in CLASSES}
 # Models made of other models: they have members and weights instead of settings to tune.

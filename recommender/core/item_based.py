@@ -144,12 +144,20 @@ def nearest_items(rows: csr_matrix, k: int, *, shrink: float, beat: Beat) -> csr
     -------
     csr_matrix of shape (n_items, n_items) without diagonal.
     """
-    n_items, columns = rows.shape[0], rows.T.tocsr()
+    return nearest(rows, csr_matrix(rows.T), k, shrink=shrink, beat=beat)
+
+
+def nearest(rows: csr_matrix, columns: csr_matrix, k: int, *, beat: Beat, shrink: float = 0.0) -> csr_matrix:
+    """Return the k largest values of each row of ``rows @ columns``, shape (n_items, n_items), but for the diagonal.
+
+    With shrinkage the n of ``n / (n + shrink)`` is the number of terms of each sum.
+    """
+    n_items = rows.shape[0]
     step = min(BLOCK_ITEMS, max(1, BLOCK_CELLS // max(n_items, 1))) if shrink else BLOCK_ITEMS
     parts = [csr_matrix((0, n_items), dtype=np.float32)]
     for start in range(0, n_items, step):
         block = rows[start : start + step]
-        # An item is its own nearest neighbour, and is left out afterwards.
+        # One more, because an item may be its own nearest neighbour.
         if shrink:
             found = largest_of_rows(_shrunk(block, columns, shrink), k + 1)
         else:

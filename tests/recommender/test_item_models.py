@@ -5,6 +5,7 @@ import pytest
 from implicit import nearest_neighbours as peer
 from scipy.sparse import csr_matrix
 
+from recommender.core import sequence
 from recommender.core.algorithms import ALGORITHMS, create
 from recommender.core.base import silent
 from recommender.core.interactions import PURCHASE, bought_items, build
@@ -103,6 +104,48 @@ def test_shrinkage_counts_common_users_and_chooses_neighbours_after_it():
     np.put_along_axis(mask := np.zeros_like(expected), kept, 1, axis=1)
     found = nearest_items(rows, 4, shrink=10.0, beat=silent).toarray()
     np.testing.assert_allclose(found, expected * mask, rtol=1e-5, atol=1e-7)
+
+
+def test_rp3beta_equals_the_product_of_dense_matrices():
+    model = create("rp3beta", {"alpha": 0.7, "beta": 0.4, "k": 40}).fit(random_shop())
+    dense = model.weighted(random_shop()).toarray().astype(float)
+    forth = (dense / dense.sum(axis=1, keepdims=True)) ** 0.7
+    back = (dense.T / dense.sum(axis=0)[:, None]) ** 0.7
+    expected = back @ forth / (dense > 0).sum(axis=0) ** 0.4
+    np.testing.assert_allclose(model.similarity.toarray(), in_unit(expected), rtol=1e-4, atol=1e-6)
+
+
+def in_unit(expected):
+    """Take off the diagonal and bring the mean of the largest entries of the rows to 1."""
+    np.fill_diagonal(expected, 0)
+    return expected / expected.max(axis=1).mean()
+
+
+def test_sequence_equals_a_slow_loop_over_users():
+    data = random_shop(n_users=30, n_items=12, n_events=300)
+    settings = {"window": 3, "decay": 0.7, "back": 0.4, "damp_from": 0.6, "damp_to": 0.3, "shrink": 2.0, "recency": 0.9}
+    model = create("sequence", settings | {"last": 4, "self_weight": 0.0}).fit(data)
+    counts, times = np.zeros((12, 12)), np.zeros(12)
+    asked = np.zeros((30, 12))
+    for user in range(30):
+        mine = data.items[data.users == user].tolist()
+        path = [item for n, item in enumerate(mine) if not n or item != mine[n - 1]]
+        for here, item in enumerate(path):
+            times[item] += 1
+            for distance, other in enumerate(path[here + 1 : here + 4]):
+                counts[item, other] += 0.7**distance
+                counts[other, item] += 0.4 * 0.7**distance
+        for place, item in enumerate(list(dict.fromkeys(path[::-1]))[:4]):
+            asked[user, item] = 0.9**place
+    expected = in_unit(counts / (times[:, None] + 2) ** 0.6 / (times + 2) ** 0.3)
+    np.testing.assert_allclose(model.similarity.toarray(), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(model.scores(data).toarray(), asked @ expected, rtol=1e-4, atol=1e-6)
+
+
+def test_sequence_says_the_same_in_blocks_of_items(monkeypatch):
+    whole = create("sequence").fit(random_shop()).similarity
+    monkeypatch.setattr(sequence, "BLOCK_EVENTS", 100)
+    assert (create("sequence").fit(random_shop()).similarity != whole).nnz == 0
 
 
 def test_the_sparse_lists_are_those_of_the_dense_top_k(name):
