@@ -30,6 +30,9 @@ LABELS = {
     "item_bm25": (gettext_lazy("Goes with what you like (BM25)"), gettext_lazy("Item-based BM25 similarity")),
     "rp3beta": (gettext_lazy("Two steps away"), gettext_lazy("Walk over shoppers and products (RP3beta)")),
     "sequence": (gettext_lazy("What comes next"), gettext_lazy("Which product follows which")),
+    "content": (gettext_lazy("Similar products"), gettext_lazy("Words, category and price")),
+    "ease": (gettext_lazy("Linear model"), gettext_lazy("Every product from all others (EASE)")),
+    "slim_local": (gettext_lazy("Linear model, local"), gettext_lazy("Every product from its nearest (SLIM)")),
 }
 STEP_LABELS = {
     "": gettext_lazy("Waiting for a worker"),

@@ -7,9 +7,11 @@ from typing import Any
 from recommender.core.base import Recommender
 from recommender.core.basket import NextBasket
 from recommender.core.blend import Blend, Composite
+from recommender.core.content import Content
 from recommender.core.factors import Als, Bpr, Svd
 from recommender.core.graph import Rp3Beta
 from recommender.core.item_based import ItemBm25, ItemCosine, ItemTfidf
+from recommender.core.linear import Ease, SlimLocal
 from recommender.core.popular import MostPopular, Trending
 from recommender.core.ranker import TwoStage
 from recommender.core.repeat import BoughtAgain
@@ -33,6 +35,9 @@ CLASSES: tuple[type[Recommender], ...] = (
     ItemBm25,
     Rp3Beta,
     SequenceModel,
+    Content,
+    Ease,
+    SlimLocal,
 )
 ALGORITHMS: dict[str, type[Recommender]] = {cls.name: cls for cls in CLASSES}
 # Models made of other models: they have members and weights instead of settings to tune.

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from implicit import nearest_neighbours as peer
 from scipy.sparse import csr_matrix
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import Ridge
 
 from recommender.core import sequence
 from recommender.core.algorithms import ALGORITHMS, create
 from recommender.core.base import silent
+from recommender.core.catalogue import Catalogue
 from recommender.core.interactions import PURCHASE, bought_items, build
 from recommender.core.item_based import bm25_rows, nearest_items, user_idf
 from recommender.core.item_model import ItemModel
@@ -148,6 +151,75 @@ def test_sequence_says_the_same_in_blocks_of_items(monkeypatch):
     assert (create("sequence").fit(random_shop()).similarity != whole).nnz == 0
 
 
+@pytest.mark.parametrize("n_users", [60, 20])
+def test_ease_equals_the_inverse_by_numpy_whichever_matrix_is_inverted(n_users):
+    data = random_shop(n_users=n_users, n_events=600)
+    model = create("ease", {"l2": 20.0, "k": 40}).fit(data)
+    dense = model.weighted(data).toarray().astype(float)
+    inverse = np.linalg.inv(dense.T @ dense + 20 * np.eye(40))
+    expected = in_unit(np.eye(40) - inverse / np.diag(inverse))
+    np.testing.assert_allclose(model.similarity.toarray(), expected, rtol=1e-2, atol=1e-3)
+
+
+def test_ease_keeps_the_most_popular_and_the_largest_entries():
+    data = random_shop()
+    whole = create("ease", {"k": 40}).fit(data).similarity.toarray()
+    cut = create("ease", {"k": 5}).fit(data).similarity.toarray()
+    for kept, full in zip(cut, whole, strict=True):
+        largest = np.argsort(-np.abs(full))[: np.count_nonzero(kept)]
+        assert set(np.flatnonzero(kept)) == set(largest)
+    few = create("ease", {"max_items": 8}).fit(data)
+    known = np.bincount(few.weighted(data).indices, minlength=40)
+    assert set(few.similarity.indices) <= set(np.argsort(-known, kind="stable")[:8])
+
+
+def test_slim_local_is_ridge_regression_on_the_items_that_share_a_user():
+    data = random_shop()
+    model = create("slim_local", {"n": 39, "l2": 50.0}).fit(data)
+    dense = model.weighted(data).toarray().astype(float)
+    expected = np.zeros((40, 40))
+    for item in range(40):
+        others = (dense.T @ dense[:, item] > 0) & (np.arange(40) != item)
+        ridge = Ridge(alpha=50.0, fit_intercept=False).fit(dense[:, others], dense[:, item])
+        expected[others, item] = ridge.coef_
+    np.testing.assert_allclose(model.similarity.toarray(), in_unit(expected), rtol=1e-3, atol=1e-4)
+
+
+def test_slim_local_asks_only_the_nearest():
+    model = create("slim_local", {"n": 6}).fit(random_shop())
+    near = create("item_cosine", {"k": 6}).fit(random_shop()).similarity
+    assert (np.diff(model.similarity.tocsc().indptr) == 6).all()
+    assert ((model.similarity != 0) != (near.T != 0)).nnz == 0
+
+
+NAMES = ["red cotton shirt", "blue cotton shirt", "red wool scarf", "garden chair", "红色 茶杯", "红茶", ""]
+CATALOGUE = Catalogue(
+    NAMES, np.array([0, 0, 0, 1, 2, 2, 1]), ["clothes", "garden", "tea"], np.array([10, 10, 40, np.nan, 5, 10, 80.0])
+)
+
+
+def test_content_is_the_words_cosine_the_category_and_the_price():
+    features = create("content", {"category_weight": 0.5, "price_weight": 0.4}).features(CATALOGUE)
+    found = (features @ features.T).toarray()
+    # Chinese has no spaces: each character is a word, for the reference parted by hand.
+    parted = [*NAMES[:4], "红 色 茶 杯", "红 茶", ""]
+    unit = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+").fit_transform(parted)
+    expected = (unit @ unit.T).toarray() + 0.25 * (CATALOGUE.categories[:, None] == CATALOGUE.categories)
+    # log2 of the prices: 3.3219 (three times), 5.3219, 2.3219 and 6.3219. Each lies 0.3219 above a mark, so its halves
+    # are 0.6781 and 0.3219; twice the price shares one mark: 0.6781 * 0.3219 / (0.6781^2 + 0.3219^2) = 0.3875.
+    place = np.log2(CATALOGUE.prices)
+    apart = np.abs(place[:, None] - place)
+    expected += 0.16 * np.where(apart < 0.5, 1, np.where(apart < 1.5, 0.3875, 0)) * np.isfinite(apart)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_content_recommends_what_nobody_has_bought_yet():
+    data = shop([(0, 0), (1, 3)], 2, 7)
+    items, _ = create("content").fit(data, CATALOGUE).recommend(data, 2, exclude=bought_items(data))
+    assert items[0].tolist() == [1, 2]
+    assert items[1, 0] == 6
+
+
 def test_the_sparse_lists_are_those_of_the_dense_top_k(name):
     data = random_shop()
     model = create(name).fit(data)
@@ -176,7 +248,7 @@ def test_a_user_with_everything_excluded_gets_nothing(name):
     everything = csr_matrix(everything)
     items, _ = create(name).fit(data).recommend(data, 4, exclude=everything)
     assert (items[:3] == -1).all()
-    assert (items[3:] >= 0).all()
+    assert (items[3:, 0] >= 0).all()
 
 
 def test_taking_the_first_evidence_away_lowers_the_score(name):
