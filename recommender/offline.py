@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from django.utils.translation import gettext as _
 from mailai.errors import InputError, MailAIError
 from recommender import files
 from recommender.core import groups, metrics
-from recommender.core.algorithms import ALGORITHMS, BASELINE, create
+from recommender.core.algorithms import ALGORITHMS, BASELINE, COMPOSITES, create
+from recommender.core.base import Recommender
 from recommender.core.evaluation import Exam, Score, by_user, examine, lists, pooled
 from recommender.core.intervals import Interval, bootstrap, interval, resampled_means
 from recommender.core.splitting import Split, rolling_splits, split_last
@@ -68,7 +70,7 @@ def evaluate(
     tested = np.unique(np.concatenate([exam.tested for exam in exams]))
     if not len(tested):
         raise InputError(_("No shopper has two products before the split and an order after it. Give more days."))
-    results = [_examined(name, exams, others, options.seed, tell) for name in ALGORITHMS]
+    results = [_examined(name, exams, others, tell) for name in (*ALGORITHMS, *COMPOSITES)]
     rows = _rows(results, options.seed)
     best = next(one for one in results if one.name == rows[0]["name"])
     return {
@@ -100,13 +102,13 @@ def _exam(shop: ShopFiles, split: Split, options: Options, *, repeats: bool) -> 
     return Exam(split, k=options.k, repeats=repeats, seed=options.seed, catalogue=shop.catalogue)
 
 
-def _examined(name: str, exams: Sequence[Exam], others: Sequence[Exam], seed: int, tell: Tell) -> Result:
+def _examined(name: str, exams: Sequence[Exam], others: Sequence[Exam], tell: Tell) -> Result:
     """Examine one algorithm in every window; whatever happens to it, the others go on."""
     forget_peak()
     scores, ranked = [], []
     try:
         for exam, other in zip(exams, others, strict=True):
-            model = create(name, {"seed": seed})
+            model = _begun(name, exam)
             scores.append(examine(model, exam))
             ranked.append(metrics.ndcg_at_k(lists(model, other), other.truth, other.k))
     except MailAIError as error:
@@ -118,6 +120,13 @@ def _examined(name: str, exams: Sequence[Exam], others: Sequence[Exam], seed: in
     score = pooled(scores, [exam.tested for exam in exams])
     tell(f"{name}: NDCG {score.mean('ndcg'):.4f}, {score.fit_s + score.recommend_s:.1f} s")
     return Result(name, score, by_user(ranked, [other.tested for other in others]), peak_mb())
+
+
+def _begun(name: str, exam: Exam) -> Recommender:
+    """Return a new model at its default settings, told what the exam asks for where it wants to know."""
+    told = {"seed": exam.seed, "repeats": exam.repeats}
+    wanted = signature((ALGORITHMS | COMPOSITES)[name]).parameters
+    return create(name, {key: value for key, value in told.items() if key in wanted})
 
 
 def _failed(name: str, sentence: str, tell: Tell) -> Result:

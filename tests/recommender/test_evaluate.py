@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from mailai.errors import InputError
-from recommender.core.algorithms import ALGORITHMS
+from recommender.core.algorithms import ALGORITHMS, COMPOSITES
 from recommender.core.popular import MostPopular
 
 N_TASTES = 3
@@ -23,6 +23,14 @@ class Broken(MostPopular):
 
     def _fit(self, interactions, catalogue, beat):
         raise ZeroDivisionError("no shelf")
+
+
+class Curious(MostPopular):
+    """Wants to know what it is asked for."""
+
+    def __init__(self, seed: int, repeats: bool) -> None:
+        super().__init__()
+        Curious.told = (seed, repeats)
 
 
 class Refused(MostPopular):
@@ -49,9 +57,9 @@ def only(monkeypatch):
     """Let only these algorithms exist beside the baseline."""
 
     def only(**algorithms):
-        for name in list(ALGORITHMS):
-            if name != "popular":
-                monkeypatch.delitem(ALGORITHMS, name)
+        for kind in (ALGORITHMS, COMPOSITES):
+            for name in set(kind) - {"popular"}:
+                monkeypatch.delitem(kind, name)
         for name, algorithm in algorithms.items():
             monkeypatch.setitem(ALGORITHMS, name, algorithm)
 
@@ -87,7 +95,7 @@ def shop(tmp_path):
 def test_every_algorithm_has_a_row_and_the_best_stands_first(run, shop):
     answer = run(shop)
     rows = answer["algorithms"]
-    assert {row["name"] for row in rows} == set(ALGORITHMS)
+    assert {row["name"] for row in rows} == {*ALGORITHMS, *COMPOSITES}
     scored = [row for row in rows if "error" not in row]
     assert scored == rows
     assert all(row.keys() >= METRICS for row in rows)
@@ -127,6 +135,12 @@ def test_repeats_are_told_both_ways(run, shop, only):
     keep, drop = (run(shop, "--repeats", mode)["algorithms"][0] for mode in ("keep", "drop"))
     assert (keep["ndcg"], keep["ndcg_other"]) == (drop["ndcg_other"], drop["ndcg"])
     assert keep["ndcg"] != drop["ndcg"]
+
+
+def test_a_model_that_wants_to_know_is_told_the_seed_and_what_becomes_of_repeats(run, shop, only):
+    only(curious=Curious)
+    run(shop, "--seed", "7", "--repeats", "drop")
+    assert Curious.told == (7, False)
 
 
 def test_equal_seeds_give_equal_figures(run, shop, only):
