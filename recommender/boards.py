@@ -25,6 +25,7 @@ LABELS = {
     "svd": (gettext_lazy("Hidden tastes (SVD)"), gettext_lazy("Singular vectors of the matrix")),
     "als": (gettext_lazy("Hidden tastes (ALS)"), gettext_lazy("Alternating least squares")),
     "bpr": (gettext_lazy("Hidden tastes (BPR)"), gettext_lazy("Learns which product comes before which")),
+    "rating_regression": (gettext_lazy("Expected stars"), gettext_lazy("Linear regression of ratings")),
     "item_cosine": (gettext_lazy("Goes with what you like"), gettext_lazy("Item-based cosine similarity")),
     "item_tfidf": (gettext_lazy("Goes with what you like (tf-idf)"), gettext_lazy("Item-based tf-idf similarity")),
     "item_bm25": (gettext_lazy("Goes with what you like (BM25)"), gettext_lazy("Item-based BM25 similarity")),

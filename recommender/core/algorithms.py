@@ -14,6 +14,7 @@ from recommender.core.item_based import ItemBm25, ItemCosine, ItemTfidf
 from recommender.core.linear import Ease, SlimLocal
 from recommender.core.popular import MostPopular, Trending
 from recommender.core.ranker import TwoStage
+from recommender.core.regression import RatingRegression
 from recommender.core.repeat import BoughtAgain
 from recommender.core.sequence import SequenceModel
 from recommender.core.user_based import PearsonUserBased, UserBased
@@ -30,6 +31,7 @@ CLASSES: tuple[type[Recommender], ...] = (
     Svd,
     Als,
     Bpr,
+    RatingRegression,
     ItemCosine,
     ItemTfidf,
     ItemBm25,

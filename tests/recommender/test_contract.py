@@ -9,8 +9,14 @@ from recommender.core.interactions import PURCHASE, bought_items, build
 
 SIZE = 24
 # Where everybody bought everything at once all scores are equal, and the item code decides. But without variance there
-# is no correlation, and without a clock the last line is the newest order, and items follow each other.
-AMONG_EQUALS = {"user_pearson": [-1, -1, -1, -1], "next_basket": [3, 2, 1, 0], "sequence": [2, 3, 1, 0]}
+# is no correlation, without stars there is nothing to rank by, and without a clock the last line is the newest order,
+# and items follow each other.
+AMONG_EQUALS = {
+    "user_pearson": [-1, -1, -1, -1],
+    "rating_regression": [-1, -1, -1, -1],
+    "next_basket": [3, 2, 1, 0],
+    "sequence": [2, 3, 1, 0],
+}
 
 
 def checkerboard(size: int = SIZE):
