@@ -19,19 +19,26 @@ from recommender.core.popular import MostPopular
 from recommender.models import TrainingRun
 
 FOLDER = "artefacts"
-MODEL, POPULAR = "model.", "popular."
-# The one that serves and one to compare with; at a million shoppers each holds about 300 MB.
-LOADED = 2
+MODEL, POPULAR, TRENDING = "model.", "popular.", "trending."
+# Half-life of what trends, as a share of the time span: a week in a year.
+TRENDING_SHARE = 0.02
+# The one that serves, its rung of neighbours, and one to compare with; a million shoppers: about 300 MB each.
+LOADED = 3
 # Files of runs that never served, for each algorithm.
 KEPT = 5
 
 
 @dataclass(frozen=True)
 class Artefact:
-    """A fitted model, most popular beside it for who gets nothing personal, and which id each row and column is."""
+    """A fitted model, the rungs below it for who gets nothing personal, and which id each row and column is.
+
+    n_orders : int array of shape (n_products,), order lines of each product that were learnt from.
+    """
 
     model: Recommender
     popular: MostPopular
+    trending: MostPopular
+    n_orders: np.ndarray
     shoppers: IdMap
     products: IdMap
 
@@ -40,8 +47,10 @@ def save(run: TrainingRun, artefact: Artefact) -> tuple[str, str]:
     """Write the arrays through Django's storage and return (name, SHA-256); nothing is ever overwritten."""
     arrays = {MODEL + name: array for name, array in artefact.model.to_arrays().items()}
     arrays |= {POPULAR + name: array for name, array in artefact.popular.to_arrays().items()}
+    arrays |= {TRENDING + name: array for name, array in artefact.trending.to_arrays().items()}
     buffer = io.BytesIO()
-    np.savez(buffer, shoppers=artefact.shoppers.ids, products=artefact.products.ids, **arrays)  # type: ignore[arg-type]
+    arrays |= {"shoppers": artefact.shoppers.ids, "products": artefact.products.ids, "n_orders": artefact.n_orders}
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
     content = buffer.getvalue()
     name = default_storage.save(f"{FOLDER}/{run.uuid}.npz", ContentFile(content))
     return name, hashlib.sha256(content).hexdigest()
@@ -85,7 +94,10 @@ def _load(name: str, sha256: str, algorithm: str, params: tuple[tuple[str, float
             arrays = {key: file[key] for key in file.files}
         model = create(algorithm, dict(params)).load_arrays(_below(arrays, MODEL))
         popular = MostPopular().load_arrays(_below(arrays, POPULAR))
-        return Artefact(model, popular, IdMap(arrays["shoppers"]), IdMap(arrays["products"]))
+        # Files of before had popular alone.
+        trending = MostPopular(TRENDING_SHARE).load_arrays(_below(arrays, TRENDING) or _below(arrays, POPULAR))
+        n_orders = arrays.get("n_orders", popular.item_scores)
+        return Artefact(model, popular, trending, n_orders, IdMap(arrays["shoppers"]), IdMap(arrays["products"]))
     except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
         raise ArtefactError(_("The file of this model can't be read. Train again.")) from error
 

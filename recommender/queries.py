@@ -8,11 +8,25 @@ from typing import NamedTuple
 
 import numpy as np
 from django.core.cache import cache
-from django.db.models import Case, Count, Exists, F, IntegerField, Max, Min, OuterRef, Q, QuerySet, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 from django.utils import timezone
 
 from behaviour.catalogue import sellable
-from behaviour.models import Consent, ConsentState, Event, Product, Shopper
+from behaviour.models import Consent, ConsentState, Event, Product, Shopper, StockChange
 from behaviour.moments import Epoch
 from mailai.chunks import chunks
 from recommender.core.interactions import KINDS, LIKED_STARS
@@ -22,10 +36,12 @@ READ_CHUNK = 50_000
 # Shoppers of one "id in (…)" list.
 ID_CHUNK = 2_000
 POPULAR_DAYS = 30
+BACK_DAYS = 14
 # So many models that served are tried when the files of the newer ones are damaged.
 N_CHAMPIONS = 5
 SECONDS_A_DAY = 86_400.0
 Beat = Callable[[], None]
+FRESH = timedelta(minutes=10)
 BEST_SELLERS, N_KEPT, KEPT_SECONDS, SLOW_SECONDS = "best-sellers", 1000, 600, 0.1
 
 
@@ -64,9 +80,44 @@ def shopper_events(shopper_ids: Collection[int], at: datetime) -> np.ndarray:
     return np.concatenate(parts) if parts else np.empty((0, 4), np.int64)
 
 
-def sellable_products() -> np.ndarray:
-    """Return the ids of what a mail may show: active, in stock (or not counted), with a picture."""
-    return np.array(list(sellable().order_by("id").values_list("id", flat=True)), np.int64)
+def stock_rows(prices: Q, product_ids: Collection[int] | None = None) -> list[tuple[int, str]]:
+    """Return (id, category) of what a mail may show at these prices, by id; of some products or of all."""
+    found = sellable().filter(prices).order_by("id").values_list("id", "category")
+    if product_ids is None:
+        return list(found)
+    parts = [list(found.filter(pk__in=ids)) for ids in chunks(product_ids, ID_CHUNK)]
+    return sorted(row for part in parts for row in part)
+
+
+def categories_of(product_ids: Collection[int]) -> list[tuple[int, str]]:
+    """Return (id, category) of products, sellable or not; of very many, all are read at once."""
+    rows = Product.objects.order_by().exclude(category="").values_list("id", "category")
+    if len(product_ids) > 2 * ID_CHUNK:
+        return list(rows)
+    return [row for ids in chunks(product_ids, ID_CHUNK) for row in rows.filter(pk__in=ids)]
+
+
+def products_in(categories: Collection[str]) -> list[tuple[int, str]]:
+    """Return (id, category) of the products of some categories."""
+    return list(Product.objects.order_by().filter(category__in=categories).values_list("id", "category"))
+
+
+def back_in_stock(product_ids: Collection[int], at: datetime) -> dict[int, datetime]:
+    """Return when each of these products came back, if it did in the 14 days before a moment.
+
+    Back is a change to a stock above zero that follows one to zero or below.
+    """
+    before = StockChange.objects.filter(product=OuterRef("product"), at__lt=OuterRef("at")).order_by("-at", "-pk")
+    back = (
+        StockChange.objects.filter(at__gt=at - timedelta(days=BACK_DAYS), at__lte=at, stock__gt=0)
+        .annotate(was=Subquery(before.values("stock")[:1]))
+        .filter(was__lte=0)
+        .order_by("at")
+    )
+    found: dict[int, datetime] = {}
+    for ids in chunks(product_ids, ID_CHUNK):
+        found |= dict(back.filter(product__in=ids).values_list("product_id", "at"))
+    return found
 
 
 def recent_buyers(product_ids: Collection[int], at: datetime) -> dict[int, int]:
@@ -81,7 +132,7 @@ def best_sellers(at: datetime, n: int) -> list[BestSeller]:
 
     The last 30 days; a shop that sold nothing in them is asked for all its orders. A second at a million shoppers.
     """
-    can_be_sold = set(sellable_products().tolist())
+    can_be_sold = set(sellable().values_list("pk", flat=True))
     orders = Event.objects.filter(kind="purchase", at__lte=at, product__isnull=False)
     for window, recent in ((orders.filter(at__gt=at - timedelta(days=POPULAR_DAYS)), True), (orders, False)):
         rows = window.order_by().values_list("product_id").annotate(n=Count("shopper", distinct=True))
@@ -111,9 +162,16 @@ def best_sellers_for_a_page() -> list[BestSeller]:
     return [one for one in kept if one.product in there]
 
 
-def newest_products(n: int) -> list[int]:
-    """Return the newest products that can be sold: the last rung of the ladder."""
-    return list(sellable().order_by("-created_at", "-id").values_list("id", flat=True)[:n])
+def best_sellers_up_to(at: datetime) -> list[BestSeller]:
+    """Return the best-sellers of a moment: of the last minutes as a page has them, of an earlier one as they were."""
+    if timezone.now() - at < FRESH:
+        return best_sellers_for_a_page()
+    return best_sellers(at, N_KEPT)
+
+
+def newest_products(n: int, prices: Q) -> list[int]:
+    """Return the newest products that can be sold at these prices: the last rung of the ladder."""
+    return list(sellable().filter(prices).order_by("-created_at", "-id").values_list("id", flat=True)[:n])
 
 
 def profiling_refused(shopper_ids: Collection[int]) -> set[int]:
@@ -148,6 +206,12 @@ def earlier_champions() -> list[TrainingRun]:
     for champion in Champion.objects.select_related("run")[: N_CHAMPIONS * 4]:
         runs.setdefault(champion.run_id, champion.run)
     return list(runs.values())[:N_CHAMPIONS]
+
+
+def newest_of(algorithm: str) -> TrainingRun | None:
+    """Return the newest run of an algorithm that was trained to the end and whose file was not cleared away."""
+    done = TrainingRun.objects.filter(algorithm=algorithm, state=TrainingRun.State.DONE).exclude(artefact="")
+    return done.order_by("-id").first()
 
 
 def leaderboard() -> list[TrainingRun]:

@@ -113,7 +113,14 @@ def _train(work: Work) -> None:
     work.update(metrics=metrics, split_at=_moment(split_at), params=work.run.params | {"model": model.params})
     work.begin("learning")
     everything = whole(log, timezone.now().timestamp() / queries.SECONDS_A_DAY)
-    artefact = Artefact(model.fit(everything), MostPopular().fit(everything), shoppers, products)
+    artefact = Artefact(
+        model=model.fit(everything),
+        popular=MostPopular().fit(everything),
+        trending=MostPopular(artefacts.TRENDING_SHARE).fit(everything),
+        n_orders=np.bincount(everything.items[everything.purchases], minlength=len(products)),
+        shoppers=shoppers,
+        products=products,
+    )
     work.begin("saving")
     name, sha256 = artefacts.save(work.run, artefact)
     work.update(

@@ -9,9 +9,7 @@ from django.urls import reverse
 
 from recommender import services
 from recommender.models import Champion, TrainingRun
-from tests.recommender.test_training import tastes, train_all
-
-__all__ = ["tastes"]
+from tests.recommender.test_training import train_all
 
 
 def test_an_empty_shop_is_told_what_to_do(client_for, manager, shop):
