@@ -15,13 +15,11 @@ from mailai.errors import ArtefactError
 from recommender.core.algorithms import create
 from recommender.core.base import Recommender
 from recommender.core.interactions import IdMap
-from recommender.core.popular import MostPopular
+from recommender.core.popular import MostPopular, Trending
 from recommender.models import TrainingRun
 
 FOLDER = "artefacts"
 MODEL, POPULAR, TRENDING = "model.", "popular.", "trending."
-# Half-life of what trends, as a share of the time span: a week in a year.
-TRENDING_SHARE = 0.02
 # The one that serves, its rung of neighbours, and one to compare with; a million shoppers: about 300 MB each.
 LOADED = 3
 # Files of runs that never served, for each algorithm.
@@ -95,7 +93,8 @@ def _load(name: str, sha256: str, algorithm: str, params: tuple[tuple[str, float
         model = create(algorithm, dict(params)).load_arrays(_below(arrays, MODEL))
         popular = MostPopular().load_arrays(_below(arrays, POPULAR))
         # Files of before had popular alone.
-        trending = MostPopular(TRENDING_SHARE).load_arrays(_below(arrays, TRENDING) or _below(arrays, POPULAR))
+        rising = _below(arrays, TRENDING)
+        trending = Trending().load_arrays(rising) if rising else popular
         n_orders = arrays.get("n_orders", popular.item_scores)
         return Artefact(model, popular, trending, n_orders, IdMap(arrays["shoppers"]), IdMap(arrays["products"]))
     except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:

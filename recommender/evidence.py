@@ -66,7 +66,7 @@ def _say_what_she_did(found: list[list[Because]], asked: Asked) -> None:
         (row, product, one)
         for row, line in enumerate(found)
         for one in line
-        if one.get("kind") == "because"
+        if one.get("kind") in ("because", "again")
         for product in one.get("products", ())
     ]
     if not cells:

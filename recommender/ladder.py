@@ -13,16 +13,16 @@ from mailai.errors import ArtefactError
 from recommender import artefacts, queries
 from recommender.artefacts import Artefact
 from recommender.batch import Asked, Stock
-from recommender.core.algorithms import ALGORITHMS
 from recommender.core.interactions import KINDS, WEIGHTS, IdMap
-from recommender.core.popular import MostPopular
+from recommender.core.item_based import ItemBm25
+from recommender.core.popular import MostPopular, Trending
 from recommender.core.ranking import top_k
 from recommender.picks import CATEGORY, LEVELS, NEWEST, PERSONAL, POPULAR, SIMILAR, TRENDING
 
 # Models that give everybody the same.
-FOR_EVERYBODY = {MostPopular.name: POPULAR, "trending": TRENDING}
+FOR_EVERYBODY = {MostPopular.name: POPULAR, Trending.name: TRENDING}
 # Whose neighbours of single products stand in where a shopper's own model knows too little.
-ITEM_NEIGHBOURS = "item_based"
+ITEM_NEIGHBOURS = ItemBm25.name
 # A category with fewer orders than this is mostly judged by the whole shop.
 PRIOR_ORDERS = 25
 # Something that she did so long ago says half as much about which category is hers.
@@ -107,7 +107,7 @@ def rest(
 
 def neighbour_model() -> Artefact | None:
     """Return the newest model of neighbours of products; None while there is none, or its file is damaged."""
-    run = queries.newest_of(ITEM_NEIGHBOURS) if ITEM_NEIGHBOURS in ALGORITHMS else None
+    run = queries.newest_of(ITEM_NEIGHBOURS)
     try:
         return artefacts.load(run) if run else None
     except ArtefactError:

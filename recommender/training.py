@@ -20,7 +20,7 @@ from recommender.core.algorithms import BASELINE, create
 from recommender.core.base import Recommender
 from recommender.core.evaluation import Exam, Score, examine, paired_difference, summary
 from recommender.core.interactions import IdMap
-from recommender.core.popular import MostPopular
+from recommender.core.popular import MostPopular, Trending
 from recommender.core.splitting import Log, split_by_time, whole
 from recommender.measuring import forget_peak, peak_mb
 from recommender.models import TrainingRun
@@ -116,7 +116,7 @@ def _train(work: Work) -> None:
     artefact = Artefact(
         model=model.fit(everything),
         popular=MostPopular().fit(everything),
-        trending=MostPopular(artefacts.TRENDING_SHARE).fit(everything),
+        trending=Trending().fit(everything),
         n_orders=np.bincount(everything.items[everything.purchases], minlength=len(products)),
         shoppers=shoppers,
         products=products,
