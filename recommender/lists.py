@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from mailai.errors import InputError
 from recommender.core.algorithms import ALGORITHMS, COMPOSITES, create
-from recommender.core.auto import choose
+from recommender.core.auto import Search, choose
 from recommender.core.base import Recommender
 from recommender.core.fallback import filled
 from recommender.core.interactions import Interactions, bought_items
@@ -55,7 +55,7 @@ def recommend(
     codes = shop.users.codes(asked)
     rehearsal = validation(log, codes, has_clock=has_clock, k=options.k, repeats=options.repeats, seed=options.seed)
     if options.algorithm == AUTO:
-        choice = choose(rehearsal, catalogue, budget=options.budget, seed=options.seed, say=say)
+        choice = choose(Search(rehearsal, catalogue, options.budget, options.seed, say=say or str))
         model, table = choice.model, choice.table
     else:
         model, table = create(options.algorithm), []

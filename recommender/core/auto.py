@@ -12,12 +12,17 @@ from recommender.core.base import Beat, Recommender, silent
 from recommender.core.blend import N_LISTED, Blend, Votes, search
 from recommender.core.catalogue import Catalogue
 from recommender.core.evaluation import Exam
-from recommender.core.plan import shared_trials, size_of
+from recommender.core.plan import FIRST, RANKER, SECOND, cost, shared_trials, size_of
+from recommender.core.ranker import TwoStage
 from recommender.core.tuning import Trial, best, tune
 from recommender.core.validation import Validation
 
 Lists = list[tuple[np.ndarray, np.ndarray]]
 Say = Callable[[str], None]
+# So many of the best get the second round of tuning, and so many at most name candidates for the ranker.
+N_FINALISTS, N_MEMBERS = 6, 8
+# A ranker costs its members this often: held-back part and training part in the rehearsal, then the same and the whole.
+FITS = 5
 
 
 @dataclass
@@ -26,7 +31,7 @@ class Candidate:
 
     name: str
     params: dict[str, Any] = field(default_factory=dict)
-    n_trials: int = 0
+    trials: list[Trial] = field(default_factory=list)
     ndcg: list[np.ndarray] = field(default_factory=list)
     lists: Lists = field(default_factory=list)
 
@@ -37,9 +42,10 @@ class Candidate:
 
     def row(self) -> dict[str, Any]:
         """Return the candidate as plain values for a table."""
-        every = np.concatenate(self.ndcg) if self.ndcg else np.zeros(1)
-        se = float(every.std() / np.sqrt(len(every)))
-        return {"name": self.name, "ndcg": round(self.score, 5), "se": round(se, 5), "trials": self.n_trials}
+        means = [round(float(part.mean()), 5) for part in self.ndcg]
+        every = np.concatenate(self.ndcg)
+        se = round(float(every.std() / np.sqrt(len(every))), 5)
+        return {"name": self.name, "ndcg": round(self.score, 5), "se": se, "windows": means, "trials": len(self.trials)}
 
 
 @dataclass(frozen=True)
@@ -50,59 +56,68 @@ class Choice:
     table: list[dict[str, Any]]
 
 
-def choose(
-    validation: Validation,
-    catalogue: Catalogue | None = None,
-    *,
-    names: Sequence[str] | None = None,
-    budget: float = 300.0,
-    seed: int = 0,
-    beat: Beat = silent,
-    say: Say | None = None,
-) -> Choice:
-    """Tune each algorithm, search the weights of a blend, and return the best by the windows of the validation.
+@dataclass
+class Search:
+    """What all steps of a choice need."""
 
-    Parameters
-    ----------
-    names : algorithms to try; default: all single ones.
-    budget : seconds; turned into numbers of trials by the size of the data (``recommender.core.plan``).
-    say : told a line after each algorithm.
+    validation: Validation
+    catalogue: Catalogue | None = None
+    budget: float = 300.0
+    seed: int = 0
+    beat: Beat = silent
+    say: Say = str
+
+    @property
+    def exams(self) -> Sequence[Exam]:
+        """The windows, the newest first."""
+        return self.validation.exams
+
+    def tune(self, names: Sequence[str], budget: float, known: dict[str, Candidate]) -> dict[str, Candidate]:
+        """Give each of these algorithms its share of the seconds, beyond what is known of it."""
+        sizes, found = [size_of(exam) for exam in self.exams], dict(known)
+        for name, n_trials in shared_trials(names, sizes, budget).items():
+            candidate = found.setdefault(name, Candidate(name))
+            improve(candidate, self, len(candidate.trials) + n_trials)
+            self.say(f"{name}: {candidate.score:.4f} after {len(candidate.trials)} trials")
+        return found
+
+
+def choose(search_: Search, names: Sequence[str] | None = None) -> Choice:
+    """Tune each algorithm, search the weights of a blend, train a ranker, and return what the validation prefers.
+
+    Of two that differ by less than a standard error per shopper the simpler one is taken: a single model before a
+    blend, a blend before a ranker.
     """
-    exams = validation.exams
-    if not exams:
+    if not search_.exams:
         return Choice(create(BASELINE), [])
-    trials = shared_trials(names or list(ALGORITHMS), [size_of(exam) for exam in exams], budget)
-    tried = []
-    for name, n_trials in trials.items():
-        candidate = tuned(name, exams, catalogue, n_trials=n_trials, seed=seed, beat=beat)
-        tried.append(candidate)
-        if say:
-            say(f"{name}: {candidate.score:.4f} ({candidate.n_trials})")
-    tried.sort(key=lambda candidate: -candidate.score)
-    blend, mixed = blended(tried, exams, beat)
-    table = sorted([candidate.row() for candidate in [*tried, mixed]], key=lambda row: -row["ndcg"])
-    return Choice(blend, table)
+    found = search_.tune(names or list(ALGORITHMS), FIRST * search_.budget, {})
+    best_names = sorted(found, key=lambda name: -found[name].score)[:N_FINALISTS]
+    found = search_.tune(best_names, SECOND * search_.budget, found)
+    tried = sorted(found.values(), key=lambda candidate: -candidate.score)
+    model, mixed = blended(tried, search_.exams, search_.beat)
+    ranker, ranked = two_stage(tried, mixed, search_)
+    gain = ranked.ndcg[0] - mixed.ndcg[0]
+    if gain.mean() > gain.std() / np.sqrt(len(gain)):
+        model = ranker
+    table = sorted([candidate.row() for candidate in [*tried, mixed, ranked]], key=lambda row: -row["windows"][0])
+    return Choice(model, table)
 
 
-def tuned(
-    name: str, exams: Sequence[Exam], catalogue: Catalogue | None, *, n_trials: int, seed: int, beat: Beat = silent
-) -> Candidate:
-    """Tune one algorithm and keep the lists of its best trial."""
-    kept = Candidate(name)
+def improve(candidate: Candidate, search_: Search, n_trials: int) -> None:
+    """Tune an algorithm until it has this many trials, and keep the lists of its best one."""
 
     def judge(model: Recommender) -> float:
-        one = Candidate(name)
-        for exam in exams:
-            items, scores = listed(model, exam, catalogue, beat)
-            one.lists.append((items, scores))
-            one.ndcg.append(metrics.ndcg_at_k(items[:, : exam.k], exam.truth, exam.k))
-        if not kept.lists or one.score > kept.score:
-            kept.lists, kept.ndcg = one.lists, one.ndcg
+        lists, marks = [], []
+        for exam in search_.exams:
+            lists.append(listed(model, exam, search_.catalogue, search_.beat))
+            marks.append(metrics.ndcg_at_k(lists[-1][0][:, : exam.k], exam.truth, exam.k))
+        one = Candidate(candidate.name, ndcg=marks, lists=lists)
+        if one.score > candidate.score or not candidate.lists:
+            candidate.lists, candidate.ndcg = one.lists, one.ndcg
         return one.score
 
-    trials: list[Trial] = tune(name, judge, n_trials=n_trials, seed=seed)
-    kept.params, kept.n_trials = best(trials).params, len(trials)
-    return kept
+    candidate.trials = tune(candidate.name, judge, n_trials=n_trials, seed=search_.seed, trials=candidate.trials)
+    candidate.params = best(candidate.trials).params
 
 
 def listed(
@@ -115,12 +130,39 @@ def listed(
 
 
 def blended(tried: Sequence[Candidate], exams: Sequence[Exam], beat: Beat = silent) -> tuple[Recommender, Candidate]:
-    """Search the weights over the tuned candidates; one that needs no other stays alone."""
+    """Search the weights over the tuned candidates, the best first; one that needs no other stays alone."""
     votes = [Votes([one.lists[n] for one in tried], exam.truth, exam.k) for n, exam in enumerate(exams)]
     weights, parts = search(votes, beat)
-    used = [(create(one.name, one.params), weight) for one, weight in zip(tried, weights, strict=True) if weight > 0]
-    if len(used) == 1:
-        model: Recommender = used[0][0]
-    else:
-        model = Blend([member for member, _ in used], [weight for _, weight in used])
-    return model, Candidate("blend", model.params, 1, parts)
+    used = [(one, weight) for one, weight in zip(tried, weights, strict=True) if weight > 0]
+    members = [create(one.name, one.params) for one, _ in used]
+    blend = Blend(members, [weight for _, weight in used])
+    return members[0] if len(members) == 1 else blend, Candidate("blend", blend.params, ndcg=parts)
+
+
+def two_stage(tried: Sequence[Candidate], mixed: Candidate, search_: Search) -> tuple[Recommender, Candidate]:
+    """Train a ranker over the members of the blend and the best other families, as many as the budget pays for."""
+    weights = {name: weight for (name, _), weight in zip(mixed.params["members"], mixed.params["weights"], strict=True)}
+    order = sorted(tried, key=lambda one: (one.name not in weights, -one.score))
+    size, left = size_of(search_.exams[0]), RANKER * search_.budget
+    members: list[Candidate] = []
+    for one in order:
+        fresh = one.name in weights or family(one.name) not in {family(member.name) for member in members}
+        price = FITS * cost(one.name, size)
+        if len(members) < N_MEMBERS and fresh and (price <= left or not members):
+            members.append(one)
+            left -= price
+    params = {
+        "weights": [weights.get(one.name, 0.0) for one in members], "kind": search_.validation.kind,
+        "repeats": search_.exams[0].repeats, "seed": search_.seed,
+    }  # fmt: skip
+    ranker = TwoStage([create(one.name, one.params) for one in members], **params)
+    exam = search_.exams[0]
+    items, _scores = listed(ranker, exam, search_.catalogue, search_.beat)
+    marks = metrics.ndcg_at_k(items[:, : exam.k], exam.truth, exam.k)
+    search_.say(f"two_stage of {len(members)}: {marks.mean():.4f}, blend: {mixed.ndcg[0].mean():.4f}")
+    return TwoStage([create(one.name, one.params) for one in members], **params), Candidate("two_stage", ndcg=[marks])
+
+
+def family(name: str) -> type:
+    """Return the first algorithm that this one descends from, itself if from none: relatives name the same items."""
+    return next(one for one in reversed(ALGORITHMS[name].__mro__) if one in ALGORITHMS.values())

@@ -69,25 +69,32 @@ RATES = {
     "popular": Rates(pairs=0.5, items_work=0.0, cells=0.001),
     "user_based": Rates(items_work=0.0, users_work=0.02),
 }
-# Part of the budget for the first round, in which every algorithm gets the same seconds, and for the second, in which
-# the best ones share what is left; the rest pays for blending, the ranker, the last fit and the lists.
-FIRST = 0.45
+# Parts of the budget: a first round of tuning, in which every algorithm gets the same seconds; a second for the best
+# of them; and the members of the ranker. The rest pays for reading, trees, the last fit and the lists.
+FIRST, SECOND, RANKER = 0.25, 0.2, 0.25
+
+
+def cost(name: str, size: Size) -> float:
+    """Return the CPU seconds of one trial of an algorithm on data of this size."""
+    return RATES.get(name, Rates()).seconds(size)
 
 
 def shared_trials(names: Sequence[str], sizes: Sequence[Size], budget: float) -> dict[str, int]:
     """Give each algorithm the same seconds, cheap ones first: {name: number of trials}, in this order.
 
-    What a cheap algorithm can't use goes to the dearer ones. Who can't pay for a single trial is left out, except the
-    cheapest: somebody must answer.
+    Everybody gets one trial as long as there is money, the cheapest even without. What a cheap algorithm can't use of
+    its share goes to the dearer ones.
     """
-    costs = {name: sum(RATES.get(name, Rates()).seconds(size) for size in sizes) for name in names}
-    left = FIRST * budget
-    trials: dict[str, int] = {}
+    costs = {name: sum(cost(name, size) for size in sizes) for name in names}
     order = sorted(costs, key=lambda name: (costs[name], name))
-    for place, name in enumerate(order):
-        share = left / (len(order) - place)
-        n_trials = min(int(share / costs[name]), MOST_TRIALS)
-        if n_trials or not trials:
-            trials[name] = max(n_trials, 1)
-            left -= trials[name] * costs[name]
+    trials: dict[str, int] = {}
+    for name in order:
+        if costs[name] <= budget or not trials:
+            trials[name] = 1
+            budget -= costs[name]
+    for place, name in enumerate(trials):
+        more = max(int(budget / (len(trials) - place) / costs[name]), 0)
+        more = min(more, MOST_TRIALS - 1)
+        trials[name] += more
+        budget -= more * costs[name]
     return trials

@@ -7,17 +7,19 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recommender.core.base import Beat, Recommender, blocks, silent
-from recommender.core.blend import Composite, shares
+from recommender.core.blend import Composite
 from recommender.core.catalogue import Catalogue
 from recommender.core.evaluation import Exam
 from recommender.core.features import Items, columns
 from recommender.core.interactions import Interactions
-from recommender.core.ranking import top_k
+from recommender.core.ranking import top_k, top_k_sparse
 from recommender.core.splitting import Log
 from recommender.core.validation import LAST, MAX_LEARNT, TIME, sample, splits
 
 # Candidates that each member names.
 N_NAMED = 40
+# Candidates that were not bought that the trees learn from, of each user.
+N_MISSES = 80
 # Rows that the trees learn from; 600,000 rows of 50 columns are 120 MB, and 30 MB more inside LightGBM.
 MAX_ROWS = 600_000
 TREES: dict[str, Any] = {
@@ -117,7 +119,7 @@ class TwoStage(Composite):
             truth = exam.truth[block]
             labels = np.asarray(truth[rows, items]).ravel() > 0 if len(rows) else np.zeros(0, bool)
             hits = np.bincount(rows, labels, truth.shape[0]) > 0
-            keep = hits[rows]
+            keep = hits[rows] & (labels | (rng.random(len(rows)) < self._share(rows, truth.shape[0])))
             sizes = np.bincount(rows[keep], minlength=truth.shape[0])
             tables.append((table[keep], labels[keep], sizes[sizes > 0]))
             n_rows += int(keep.sum())
@@ -126,6 +128,11 @@ class TwoStage(Composite):
                 break
         table, labels, sizes = (np.concatenate(parts) for parts in zip(*tables, strict=True))
         return table, labels, sizes
+
+    @staticmethod
+    def _share(rows: np.ndarray, n_users: int) -> np.ndarray:
+        """Return for each candidate the chance to be learnt from if nobody bought it: about N_MISSES of each user."""
+        return N_MISSES / np.maximum(np.bincount(rows, minlength=n_users), 1)[rows]
 
     def _learn(self, table: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> None:
         import lightgbm
@@ -147,22 +154,21 @@ class TwoStage(Composite):
         self, users: Interactions, exclude: csr_matrix | None, allowed: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return (rows, items, columns) of the candidates of a block of users, sorted by row."""
-        raw = [np.asarray(s if isinstance(s, np.ndarray) else s.toarray()) for s in self._scores(users)]
-        parts = [shares(one, exclude, allowed) for one in raw]
-        named = np.zeros((users.n_users, users.n_items), bool)
-        for part in parts:
-            items, _scores = top_k(part, N_NAMED)
-            owner, rank = np.nonzero(items >= 0)
-            named[owner, items[owner, rank]] = True
-        rows, items = np.nonzero(named)
-        votes = np.stack([part[rows, items] for part in parts], axis=1)
-        values = np.stack([one[rows, items] for one in raw], axis=1).astype(np.float32)
+        lists, columns_of = [], []
+        for member in self.members:
+            dense, items, best = named(member.scores(users), exclude, allowed)
+            lists.append(items)
+            columns_of.append((dense, np.maximum(best[:, 0], np.finfo(np.float32).tiny)))
+        owner = np.repeat(np.arange(users.n_users), N_NAMED)
+        n_items = max(users.n_items, 1)
+        keys = [(owner * n_items + items.ravel())[items.ravel() >= 0] for items in lists]
+        pairs, n_named = np.unique(np.concatenate(keys), return_counts=True)
+        rows, items = np.divmod(pairs, n_items)
+        values = np.stack([dense[rows, items] for dense, _ in columns_of], axis=1).astype(np.float32)
+        votes = values / np.stack([top[rows] for _, top in columns_of], axis=1)
         total = votes @ np.asarray(self.weights, np.float32)
         known = columns(self.facts, users, rows, items)
-        return rows, items, np.concatenate([votes, values, total[:, None], known], axis=1)
-
-    def _scores(self, users: Interactions) -> list[csr_matrix | np.ndarray]:
-        return [member.scores(users) for member in self.members]
+        return rows, items, np.concatenate([votes, values, total[:, None], n_named[:, None], known], axis=1)
 
     def scores(self, users: Interactions) -> np.ndarray:
         """Return the order of the trees as numbers in (0, 1), 0 for what nobody named."""
@@ -217,3 +223,18 @@ class TwoStage(Composite):
         self.facts = Items(**facts)
         self.text, self._booster = arrays["trees"].tobytes().decode(), None
         return self
+
+
+def named(
+    scores: csr_matrix | np.ndarray, exclude: csr_matrix | None, allowed: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the scores of a block of users as dense float32, and the items and scores of its N_NAMED best."""
+    if isinstance(scores, np.ndarray):
+        items, best = top_k(scores, N_NAMED, exclude=exclude, allowed=allowed)
+        dense = scores
+    else:
+        dense = scores.toarray()
+        if allowed is not None:
+            scores = csr_matrix((scores.data * allowed[scores.indices], scores.indices, scores.indptr), scores.shape)
+        items, best = top_k_sparse(scores, N_NAMED, exclude=exclude)
+    return np.maximum(dense, 0), items, best

@@ -25,7 +25,7 @@ ASKED_SHARE, RETURNING_SHARE = 0.2, 0.5
 # A shopper's purchases of one day are put down together if there are this many; if most are, the order is no order.
 SITTING = 10
 # More test shoppers cost time and tell no more than the standard error of the data allows.
-MAX_CHECKED, MAX_LEARNT = 2000, 6000
+MAX_CHECKED, MAX_LEARNT = 2000, 12_000
 
 
 @dataclass(frozen=True)

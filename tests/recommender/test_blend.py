@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from recommender.core.algorithms import create
-from recommender.core.auto import blended, choose, tuned
+from recommender.core.auto import Candidate, Search, blended, choose, improve
 from recommender.core.blend import Votes, search, shares
 from recommender.core.catalogue import Catalogue
 from recommender.core.fallback import filled
@@ -70,19 +70,23 @@ def test_the_search_takes_a_model_that_helps_and_leaves_one_that_does_not():
 
 
 def test_a_blend_is_never_worse_than_its_best_member_on_the_validation():
-    exams = of_all(returning_shop()).exams
-    tried = [tuned(name, exams, None, n_trials=3, seed=1) for name in ("popular", "user_based")]
-    model, mixed = blended(tried, exams)
+    wanted = Search(of_all(returning_shop()), seed=1)
+    tried = [Candidate(name) for name in ("popular", "user_based")]
+    for one in tried:
+        improve(one, wanted, 3)
+    model, mixed = blended(tried, wanted.exams)
     assert mixed.score >= max(one.score for one in tried)
     assert model.params["k"] if model.name == "user_based" else model.params["weights"]
 
 
 def test_the_choice_repeats_itself():
     rehearsal = of_all(returning_shop())
-    first, second = (choose(rehearsal, budget=4, seed=5) for _ in range(2))
+    first, second = (
+        choose(Search(rehearsal, budget=4, seed=5), ["popular", "user_based", "item_bm25"]) for _ in range(2)
+    )
     assert first.table == second.table
     assert first.model.params == second.model.params
-    assert {"popular", "user_based", "blend"} <= {row["name"] for row in first.table}
+    assert {"popular", "user_based", "item_bm25", "blend", "two_stage"} == {row["name"] for row in first.table}
 
 
 def test_the_reason_comes_from_the_member_that_contributes_most():
