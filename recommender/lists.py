@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,18 +13,23 @@ from django.utils.translation import gettext as _
 
 from mailai.errors import InputError
 from recommender.core.algorithms import ALGORITHMS, COMPOSITES, create
-from recommender.core.auto import Search, choose
+from recommender.core.auto import Choice, Search, choose
 from recommender.core.base import Recommender
+from recommender.core.catalogue import Catalogue
 from recommender.core.fallback import filled
 from recommender.core.interactions import Interactions, bought_items
 from recommender.core.popular import MostPopular
-from recommender.core.validation import seen_from_end, validation
+from recommender.core.ranker import TwoStage
+from recommender.core.validation import Validation, seen_from_end, validation
 from recommender.files import read, read_csv
 
 AUTO = "auto"
 # Most popular, lately and at last over all time: what a shopper gets about whom nothing is known.
 LADDER: tuple[dict[str, float], ...] = ({}, {"half_life_share": 1.0})
 Say = Callable[[str], None]
+# The search plans by the size of the data; a machine so slow that it needs more than this part of the budget for it is
+# interrupted, and the answer says so.
+LATE = 0.8
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,8 @@ def recommend(
     log, has_clock, catalogue = shop.log, shop.has_clock, shop.catalogue
     codes = shop.users.codes(asked)
     rehearsal = validation(log, codes, has_clock=has_clock, k=options.k, repeats=options.repeats, seed=options.seed)
-    if options.algorithm == AUTO:
-        choice = choose(Search(rehearsal, catalogue, options.budget, options.seed, say=say or str))
-        model, table = choice.model, choice.table
-    else:
-        model, table = create(options.algorithm), []
+    choice, cut = _choice(options, rehearsal, catalogue, say)
+    model = choice.model
     everything = seen_from_end(log, has_clock)
     model.fit(everything, catalogue)
     known = np.flatnonzero(codes >= 0)
@@ -67,15 +70,32 @@ def recommend(
     return {
         "algorithm": model.name,
         "params": model.params,
+        "cut_short": cut,
         "validation": {
             "kind": rehearsal.kind,
             "windows": [exam.n_test_users for exam in rehearsal.exams],
-            "table": table,
+            "table": choice.table,
         },
         "shoppers": len(asked),
         "unknown": len(asked) - len(known),
         "rows": int((picks >= 0).sum()),
     }
+
+
+def _choice(options: Options, rehearsal: Validation, catalogue: Catalogue, say: Say | None) -> tuple[Choice, bool]:
+    """Return the model to fit, and whether the clock cut the search short."""
+    if options.algorithm == TwoStage.name:
+        params = {"kind": rehearsal.kind, "repeats": options.repeats, "seed": options.seed}
+        return Choice(create(options.algorithm, params), []), False
+    if options.algorithm != AUTO:
+        return Choice(create(options.algorithm), []), False
+    started = time.monotonic()
+
+    def late() -> bool:
+        return time.monotonic() - started > LATE * options.budget
+
+    search = Search(rehearsal, catalogue, options.budget, options.seed, say=say or str, late=late)
+    return choose(search), search.cut
 
 
 def _check(options: Options) -> None:

@@ -56,9 +56,20 @@ class Choice:
     table: list[dict[str, Any]]
 
 
+def never() -> bool:
+    """Say that there is time."""
+    return False
+
+
 @dataclass
 class Search:
-    """What all steps of a choice need."""
+    """What all steps of a choice need.
+
+    budget : seconds; turned into numbers of trials by the size of the data (``recommender.core.plan``).
+    late : asked before each trial and before the ranker; True ends the search where it stands. ``cut`` tells that it
+        did: only then may the same data and seed give another answer on another machine.
+    say : told a line after each algorithm.
+    """
 
     validation: Validation
     catalogue: Catalogue | None = None
@@ -66,6 +77,13 @@ class Search:
     seed: int = 0
     beat: Beat = silent
     say: Say = str
+    late: Callable[[], bool] = never
+    cut: bool = False
+
+    def is_late(self) -> bool:
+        """Ask the clock, and remember if it cut something off."""
+        self.cut = self.cut or self.late()
+        return self.cut
 
     @property
     def exams(self) -> Sequence[Exam]:
@@ -76,6 +94,8 @@ class Search:
         """Give each of these algorithms its share of the seconds, beyond what is known of it."""
         sizes, found = [size_of(exam) for exam in self.exams], dict(known)
         for name, n_trials in shared_trials(names, sizes, budget).items():
+            if found and name not in found and self.is_late():
+                break
             candidate = found.setdefault(name, Candidate(name))
             improve(candidate, self, len(candidate.trials) + n_trials)
             self.say(f"{name}: {candidate.score:.4f} after {len(candidate.trials)} trials")
@@ -95,12 +115,14 @@ def choose(search_: Search, names: Sequence[str] | None = None) -> Choice:
     found = search_.tune(best_names, SECOND * search_.budget, found)
     tried = sorted(found.values(), key=lambda candidate: -candidate.score)
     model, mixed = blended(tried, search_.exams, search_.beat)
-    ranker, ranked = two_stage(tried, mixed, search_)
-    gain = ranked.ndcg[0] - mixed.ndcg[0]
-    if gain.mean() > gain.std() / np.sqrt(len(gain)):
-        model = ranker
-    table = sorted([candidate.row() for candidate in [*tried, mixed, ranked]], key=lambda row: -row["windows"][0])
-    return Choice(model, table)
+    every = [*tried, mixed]
+    if not search_.is_late():
+        ranker, ranked = two_stage(tried, mixed, search_)
+        every.append(ranked)
+        gain = ranked.ndcg[0] - mixed.ndcg[0]
+        if gain.mean() > gain.std() / np.sqrt(len(gain)):
+            model = ranker
+    return Choice(model, sorted([candidate.row() for candidate in every], key=lambda row: -row["windows"][0]))
 
 
 def improve(candidate: Candidate, search_: Search, n_trials: int) -> None:
@@ -116,7 +138,11 @@ def improve(candidate: Candidate, search_: Search, n_trials: int) -> None:
             candidate.lists, candidate.ndcg = one.lists, one.ndcg
         return one.score
 
-    candidate.trials = tune(candidate.name, judge, n_trials=n_trials, seed=search_.seed, trials=candidate.trials)
+    while len(candidate.trials) < n_trials and not (candidate.trials and search_.is_late()):
+        known = candidate.trials
+        candidate.trials = tune(candidate.name, judge, n_trials=len(known) + 1, seed=search_.seed, trials=known)
+        if len(candidate.trials) == len(known):
+            break
     candidate.params = best(candidate.trials).params
 
 

@@ -49,25 +49,44 @@ def size_of(exam: Exam) -> Size:
 
 @dataclass(frozen=True)
 class Rates:
-    """CPU seconds of one trial: ``base`` and so much for a million of each kind of work (see ``Size``)."""
+    """CPU seconds of one trial: ``base`` and so much for a million of each kind of work (see ``Size``).
+
+    per_item : for each item; cubic : for ``(items / 1000) ** 3``, of at most MOST_INVERTED items.
+    """
 
     base: float = 0.05
     pairs: float = 2.0
-    items_work: float = 0.05
+    items_work: float = 0.02
     users_work: float = 0.0
     cells: float = 0.02
     per_item: float = 0.0
+    cubic: float = 0.0
 
     def seconds(self, size: Size) -> float:
         """Return the cost of fitting and asking a model on data of this size."""
         work = self.pairs * size.pairs + self.items_work * size.items_work + self.users_work * size.users_work
-        return self.base + work + self.cells * size.cells + self.per_item * size.n_items
+        cube = self.cubic * (min(size.n_items, MOST_INVERTED) / 1000) ** 3
+        return self.base + work + self.cells * size.cells + self.per_item * size.n_items + cube
 
 
+# Models that invert a dense matrix keep this many items.
+MOST_INVERTED = 5_000
 # What is not in here costs as much as a table of items.
 RATES = {
-    "popular": Rates(pairs=0.5, items_work=0.0, cells=0.001),
-    "user_based": Rates(items_work=0.0, users_work=0.02),
+    "popular": Rates(pairs=0.3, items_work=0.0, cells=0.001),
+    "trending": Rates(pairs=0.3, items_work=0.0, cells=0.001),
+    "bought_again": Rates(items_work=0.0),
+    "next_basket": Rates(items_work=0.0, users_work=0.1, cells=0.03),
+    "user_based": Rates(items_work=0.0, users_work=0.04),
+    "user_pearson": Rates(items_work=0.0, users_work=0.05),
+    "svd": Rates(items_work=0.0, cells=0.07),
+    "als": Rates(pairs=5.0, items_work=0.0, cells=0.06, per_item=0.0002),
+    "bpr": Rates(pairs=15.0, items_work=0.0, cells=0.08),
+    "rp3beta": Rates(items_work=0.03),
+    "sequence": Rates(items_work=0.005),
+    "content": Rates(pairs=12.0, items_work=0.0),
+    "ease": Rates(items_work=0.01, cubic=0.12),
+    "slim_local": Rates(items_work=0.02, per_item=0.002),
 }
 # Parts of the budget: a first round of tuning, in which every algorithm gets the same seconds; a second for the best
 # of them; and the members of the ranker. The rest pays for reading, trees, the last fit and the lists.

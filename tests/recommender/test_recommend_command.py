@@ -64,6 +64,7 @@ def test_every_shopper_asked_for_gets_a_whole_list_known_or_not(ask):
     assert answer["unknown"] == 1
     assert answer["rows"] == 12
     assert answer["validation"]["kind"] == "time"
+    assert answer["cut_short"] is False
     assert {row["name"] for row in answer["validation"]["table"]} >= {"popular", "blend"}
     assert answer["algorithm"] in {"user_based", "blend", "two_stage"} | {
         row["name"] for row in answer["validation"]["table"]
@@ -109,6 +110,15 @@ def test_thin_and_uniform_shops_still_get_what_there_is(ask, lines, expected):
     assert {row["user_id"] for row in rows} <= {"u00", "new"}
     assert {row["item_id"] for row in rows} <= set(expected)
     assert any(row["user_id"] == "new" for row in rows)
+
+
+def test_a_slow_machine_is_interrupted_and_says_so(ask, monkeypatch):
+    clock = iter(range(0, 100_000, 10))
+    monkeypatch.setattr("recommender.lists.time.monotonic", lambda: next(clock))
+    answer, rows = ask(history_of(returning_shop()))
+    assert answer["cut_short"] is True
+    assert {row["name"] for row in answer["validation"]["table"]} == {"popular", "blend"}
+    assert len(rows) == 20
 
 
 def test_a_file_without_a_clock_is_read_by_position(ask):
