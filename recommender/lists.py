@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from mailai.errors import InputError
 from recommender.core.algorithms import ALGORITHMS, COMPOSITES, create
-from recommender.core.auto import Choice, Search, choose
+from recommender.core.auto import Choice, Search, choose, unheard
 from recommender.core.base import Recommender
 from recommender.core.catalogue import Catalogue
 from recommender.core.fallback import filled
@@ -94,7 +94,7 @@ def _choice(options: Options, rehearsal: Validation, catalogue: Catalogue, say: 
     def late() -> bool:
         return time.monotonic() - started > LATE * options.budget
 
-    search = Search(rehearsal, catalogue, options.budget, options.seed, say=say or str, late=late)
+    search = Search(rehearsal, catalogue, options.budget, options.seed, say=say or unheard, late=late)
     return choose(search), search.cut
 
 

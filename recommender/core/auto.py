@@ -61,6 +61,10 @@ def never() -> bool:
     return False
 
 
+def unheard(line: str) -> None:
+    """Tell nobody."""
+
+
 @dataclass
 class Search:
     """What all steps of a choice need.
@@ -76,7 +80,7 @@ class Search:
     budget: float = 300.0
     seed: int = 0
     beat: Beat = silent
-    say: Say = str
+    say: Say = unheard
     late: Callable[[], bool] = never
     cut: bool = False
 
@@ -177,7 +181,7 @@ def two_stage(tried: Sequence[Candidate], mixed: Candidate, search_: Search) -> 
         if len(members) < N_MEMBERS and fresh and (price <= left or not members):
             members.append(one)
             left -= price
-    params = {
+    params: dict[str, Any] = {
         "weights": [weights.get(one.name, 0.0) for one in members], "kind": search_.validation.kind,
         "repeats": search_.exams[0].repeats, "seed": search_.seed,
     }  # fmt: skip
