@@ -5,10 +5,13 @@ class CampaignsConfig(AppConfig):
     name = "campaigns"
 
     def ready(self) -> None:
-        """Tell segments where sent mails are kept, and which campaigns wait to ask a rule."""
+        """Tell the rooms below where sent mails and what they showed are kept, and which campaigns wait for a rule."""
         # Models can only be imported once all apps are loaded.
+        from campaigns.picking import shown_products
         from campaigns.sent_mails import SentMails, waiting
+        from recommender import shown
         from segments import mails, usage
 
         mails.register(SentMails())
         usage.register(waiting)
+        shown.register(shown_products)

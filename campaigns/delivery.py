@@ -13,14 +13,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from behaviour import consent
-from behaviour.catalogue import sellable
 from behaviour.models import Shopper
-from campaigns import planning, rendering, senders
+from campaigns import picking, planning, rendering, senders
 from campaigns.models import Campaign, DeliveryAttempt, Message, Sender, Variant
 from mailai.accounts import audit
 from mailai.errors import DeliveryError
-from recommender.picks import Pick
-from recommender.services import top_products
 
 logger = logging.getLogger(__name__)
 BATCH = 100
@@ -119,15 +116,15 @@ def _send_claimed(work: _Work) -> tuple[int, int]:
     claimed = Message.objects.filter(claim_token=work.token, state=State.CLAIMED)
     messages = list(claimed.select_related("shopper", "variant").order_by("due_at", "pk"))
     permitted = _ask_again(messages)
-    picks = _sellable_picks(work.campaign, permitted)
-    ready = [message for message in permitted if len(picks[message.pk]) >= _compiled(message)["n_picks"]]
+    checked = picking.check(work.campaign, permitted)
+    ready = [message for message in permitted if len(checked[message.pk].picks) >= _compiled(message)["n_picks"]]
     _skip([message for message in permitted if message not in ready], Message.Skip.NO_PRODUCTS)
-    batch = rendering.read_batch([m.shopper for m in ready], {m.shopper_id: picks[m.pk] for m in ready})
+    batch = rendering.read_batch([m.shopper for m in ready], {m.shopper_id: checked[m.pk].picks for m in ready})
     sent = 0
     for message in ready:
-        own = picks[message.pk]
+        own = checked[message.pk]
         to = batch.identities[message.shopper_id].email if message.shopper_id in batch.identities else ""
-        rendered = rendering.render(_compiled(message), message.shopper, own, batch, message=message.uuid)
+        rendered = rendering.render(_compiled(message), message.shopper, own.picks, batch, message=message.uuid)
         try:
             envelope = rendering.email(rendered, work.sender, to, message=message)
         except DeliveryError as error:
@@ -167,30 +164,17 @@ def _skip(messages: list[Message], reason: str) -> None:
     rows.update(state=State.SKIPPED, skip_reason=reason, claim_token=None)
 
 
-def _sellable_picks(campaign: Campaign, messages: list[Message]) -> dict[int, list[Pick]]:
-    """Return the planned picks; whoever has one that can't be sold any more gets fresh ones."""
-    picks = {message.pk: [Pick.from_json(value) for value in message.picks] for message in messages}
-    planned = {pick.product_id for row in picks.values() for pick in row}
-    gone = planned - set(sellable().filter(pk__in=planned).values_list("pk", flat=True))
-    stale = [message for message in messages if any(pick.product_id in gone for pick in picks[message.pk])]
-    if stale:
-        n = max(_compiled(message)["n_picks"] for message in stale)
-        fresh = top_products([message.shopper_id for message in stale], n, run=campaign.run)
-        picks |= {message.pk: fresh[message.shopper_id] for message in stale}
-    return picks
-
-
 def _record_success(work: _Work, message: Message) -> None:
     now = timezone.now()
     # A slow answer may find the message in doubt already; with the same token the answer settles it.
     open_states = [State.SENDING, State.IN_DOUBT]
     mine = Message.objects.filter(pk=message.pk, state__in=open_states, claim_token=work.token)
     # The server took it: for SMTP that is what can be known, until a bounce says otherwise.
-    mine.update(state=State.SENT, sent_at=now, delivered_at=now, error="")
+    mine.update(state=State.SENT, sent_at=now, delivered_at=now, error="", spare_picks=[])
     _close_attempt(work, message, "sent")
 
 
-def _fence(work: _Work, message: Message, picks: list[Pick]) -> bool:
+def _fence(work: _Work, message: Message, own: picking.Checked) -> bool:
     """Compare and set, committed before the first byte leaves: still mine, still running, still permitted.
 
     A worker that was frozen past its lease, a cancelled campaign, a consent withdrawn, an address suppressed or
@@ -207,7 +191,8 @@ def _fence(work: _Work, message: Message, picks: list[Pick]) -> bool:
             state=State.SENDING,
             claimed_at=timezone.now(),
             n_attempts=message.n_attempts + 1,
-            picks=[pick.to_json() for pick in picks],
+            picks=[pick.to_json() for pick in own.picks],
+            spare_picks=[pick.to_json() for pick in own.spare],
         )
         if won:
             DeliveryAttempt.objects.create(message=message, token=work.token)

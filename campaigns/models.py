@@ -72,6 +72,8 @@ class Campaign(models.Model):
     # Draws are seeded by (seed, shopper), so every decision can be replayed.
     seed = models.BigIntegerField(default=0)
     run = models.ForeignKey(TrainingRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="campaigns")
+    # What the picks may be (recommender.filters.Filters as JSON); empty = anything that can be sold.
+    filters = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()), blank=True)
     # Null while a draft: "send now" is written as the moment of the click.
     send_at = models.DateTimeField(null=True, blank=True)
     planned_at = models.DateTimeField(null=True, blank=True)
@@ -167,8 +169,10 @@ class Message(models.Model):
     probability = models.FloatField()
     draw = models.FloatField()
     run = models.ForeignKey(TrainingRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    # recommender.picks.Pick as JSON (product, score, level, evidence), best first, and the hour of the week (0-167).
+    # recommender.picks.Pick as JSON (product, score, level, evidence, probability, what changed before it left), best
+    # first; those that take the place of what sells out meanwhile, until it is sent; and the hour of the week (0-167).
     picks = models.JSONField(default=list, blank=True)
+    spare_picks = models.JSONField(default=list, db_default=models.Value([], models.JSONField()), blank=True)
     hour = models.PositiveSmallIntegerField(null=True, blank=True)
     planned_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField()

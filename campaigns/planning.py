@@ -14,14 +14,14 @@ from django.utils.translation import gettext as _
 
 from behaviour import consent
 from behaviour.models import Shop, Shopper, stable_draw
-from campaigns import content
+from campaigns import content, picking
 from campaigns.core import decisions
 from campaigns.models import Campaign, Message, TrackedLink
 from mailai.accounts import audit
 from mailai.claims import claim_one
 from mailai.errors import InputError, StateError
 from recommender.picks import Pick
-from recommender.services import champion, top_products
+from recommender.services import champion
 from segments import rules
 
 BATCH = 1000
@@ -203,7 +203,7 @@ def _write_messages(campaign: Campaign, now: datetime) -> None:
         batch = Shopper.objects.filter(pk__in=waiting[start : start + BATCH])
         shoppers = list(with_skip_reason(batch, now, shop.frequency_cap))
         eligible = [shopper.pk for shopper in shoppers if not shopper.skip]  # type: ignore[attr-defined]
-        picks = top_products(eligible, n_picks, at=now, run=campaign.run) if n_picks else {}
+        picks = picking.plan_picks(campaign, eligible, n_picks, now)
         messages = [_message(campaign, variants, shopper, picks.get(shopper.pk, []), now, shop) for shopper in shoppers]
         Message.objects.bulk_create(messages, ignore_conflicts=True)
         Campaign.objects.filter(pk=campaign.pk).update(updated_at=timezone.now())
@@ -218,7 +218,7 @@ def _message(
     local = due_at.astimezone(shop.zone)
     message = Message(
         campaign=campaign, shopper=shopper, arm="", probability=1.0, draw=draw, run=campaign.run,
-        picks=[pick.to_json() for pick in picks], hour=local.weekday() * 24 + local.hour, planned_at=now, due_at=due_at,
+        hour=local.weekday() * 24 + local.hour, planned_at=now, due_at=due_at,
     )  # fmt: skip
     if shopper.skip:
         message.state, message.skip_reason = Message.State.SKIPPED, shopper.skip
@@ -230,4 +230,14 @@ def _message(
         message.state = Message.State.CONTROL
     else:
         message.variant = next(variant for variant in variants if variant.label == decision.arm)
+    own, spare = _shares(picks, message.variant, variants)
+    message.picks, message.spare_picks = [pick.to_json() for pick in own], [pick.to_json() for pick in spare]
     return message
+
+
+def _shares(picks: list[Pick], variant: Any, variants: Sequence[Any]) -> tuple[list[Pick], list[Pick]]:
+    """Return what her mail shows and what stands ready behind it; the control group would have seen the longest."""
+    if variant is None:
+        return picks[: max(one.compiled["n_picks"] for one in variants)], []
+    n = variant.compiled["n_picks"]
+    return picks[:n], picks[n : n + picking.SPARE]

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from behaviour import identity
 from behaviour.models import Identity, Product, Shop, Shopper
-from campaigns import addresses, content
+from campaigns import addresses, content, picking
 from campaigns.core import language
 from campaigns.models import Campaign, Message, Sender, Variant
 from mailai.errors import DeliveryError
@@ -115,7 +115,9 @@ def preview(campaign: Campaign, variant: Variant, shopper: Shopper) -> Rendered:
     shop = Shop.current()
     compiled, _links = content.compile_variant(variant, shop.url or settings.MAILAI_PUBLIC_URL)
     n = compiled["n_picks"]
-    picks = top_products([shopper.pk], n, run=campaign.run) if n else {shopper.pk: []}
+    picks = (
+        top_products([shopper.pk], n, filters=picking.filters_of(campaign), run=campaign.run) if n else {shopper.pk: []}
+    )
     batch = read_batch([shopper], picks)
     return render(compiled, shopper, picks[shopper.pk], batch, message=None)
 

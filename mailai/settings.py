@@ -29,6 +29,8 @@ MAILAI_INDEX_KEY = env.secret("MAILAI_INDEX_KEY", MAILAI_DATA_DIR, production=PR
 
 # --- addresses
 PORT = env.integer("PORT", 8000, low=1, high=65535)
+# Percent of a mail's picks that a draw makes, so that other rankings can be judged by what came of them.
+MAILAI_EXPLORATION = env.integer("MAILAI_EXPLORATION", 0, low=0, high=50)
 MAILAI_PUBLIC_URL = env.url("MAILAI_PUBLIC_URL", f"http://localhost:{PORT}")
 ALLOWED_HOSTS = [
     MAILAI_PUBLIC_URL.split("://")[1].split(":")[0].split("/")[0],
