@@ -129,7 +129,11 @@ else:
     tuned = "-c jit=off -c random_page_cost=1.1 -c work_mem=16MB"
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", tuned)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "django_cache"}}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "django_cache"},
+    # Of one process, for answers that are asked for again while somebody types.
+    "memory": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 2000}},
+}
 
 # --- files
 STORAGES = {

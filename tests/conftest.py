@@ -50,9 +50,8 @@ def _plain_world(settings: Any, tmp_path: Path) -> None:
     translation.activate(settings.LANGUAGE_CODE)
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.MAILAI_DATA_DIR = tmp_path
-    settings.CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": str(uuid4())}
-    }
+    memory = "django.core.cache.backends.locmem.LocMemCache"
+    settings.CACHES = {name: {"BACKEND": memory, "LOCATION": str(uuid4())} for name in ("default", "memory")}
     cache.clear()
 
 

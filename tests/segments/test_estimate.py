@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from behaviour.models import Event, Shop, Shopper
-from segments import counting, rules, sampling
+from segments import builder, counting, rules, sampling
 from segments.core.intervals import hits_range
 from segments.estimate import estimate, estimates
 from segments.models import Prediction, PredictionRun, Profile, Sample, ShopperList
@@ -133,6 +133,32 @@ def test_a_rough_estimate_is_still_counting_a_good_one_is_shown(crowd: None) -> 
     assert counted.state == "exact"
     assert counted.reach is not None
     assert counted.count == counted.reach.count == rules.matching(few).count()
+
+
+def test_a_change_asks_only_of_what_changed(crowd: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    sampling.draw(size=SAMPLED)
+    asked: list[dict[str, Any]] = []
+
+    def listening(parts: Any) -> Any:
+        asked.append(dict(parts))
+        return estimates(parts)
+
+    monkeypatch.setattr("segments.builder.counting.estimates", listening)
+    orders: dict[str, Any] = {"field": "n_orders", "op": ">=", "value": 2}
+
+    def counts(country: str) -> dict[str, Any]:
+        rule = {"all": [orders, {"field": "country", "op": "=", "value": country}]}
+        return builder.counts_of(builder.from_rule(rules.validate(rule)), exact=False)
+
+    first, second = counts("France"), counts("Spain")
+    assert [len(one) for one in asked] == [2, 1]
+    assert second.keys() == first.keys()
+    same, other = sorted(first)
+    assert second[same] == first[same]
+    assert second[other].about
+    sampling.draw(NOW + timedelta(hours=2), size=SAMPLED)
+    counts("Spain")
+    assert len(asked[-1]) == 2, "another sample is asked anew"
 
 
 def test_when_the_database_is_late_the_last_count_is_shown_with_its_time(crowd: None, monkeypatch: Any) -> None:
