@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
@@ -69,15 +70,13 @@ def load(run: TrainingRun) -> Artefact:
     ------
     ArtefactError : the file is missing, truncated or not the one that training wrote.
     """
-    return _load(run.artefact, run.artefact_sha256, run.algorithm, tuple(sorted(_model_params(run).items())))
-
-
-def _model_params(run: TrainingRun) -> dict[str, float]:
-    return dict(run.params.get("model", {}))
+    # As text: the members of a model of models can't be the key of a cache.
+    params = json.dumps(run.params.get("model", {}), sort_keys=True)
+    return _load(run.artefact, run.artefact_sha256, run.algorithm, params)
 
 
 @lru_cache(maxsize=LOADED)
-def _load(name: str, sha256: str, algorithm: str, params: tuple[tuple[str, float], ...]) -> Artefact:
+def _load(name: str, sha256: str, algorithm: str, params: str) -> Artefact:
     if not name:
         raise ArtefactError(_("The file of this model was cleared away. Train again."))
     try:
@@ -90,7 +89,7 @@ def _load(name: str, sha256: str, algorithm: str, params: tuple[tuple[str, float
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-        model = create(algorithm, dict(params)).load_arrays(_below(arrays, MODEL))
+        model = create(algorithm, json.loads(params)).load_arrays(_below(arrays, MODEL))
         popular = MostPopular().load_arrays(_below(arrays, POPULAR))
         # Files of before had popular alone.
         rising = _below(arrays, TRENDING)

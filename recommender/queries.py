@@ -216,15 +216,21 @@ def newest_of(algorithm: str) -> TrainingRun | None:
 
 def leaderboard() -> list[TrainingRun]:
     """Return the newest finished run of each algorithm, and the live one, best first."""
-    newest = {run.algorithm: run for run in TrainingRun.objects.filter(state=TrainingRun.State.DONE).order_by("id")}
+    done = TrainingRun.objects.filter(state=TrainingRun.State.DONE)
+    newest = done.order_by().values("algorithm").annotate(newest=Max("pk")).values("newest")
     live = serving_run()
-    runs = {run.pk: run for run in [*newest.values(), *([live] if live else [])]}
+    runs = {run.pk: run for run in [*done.filter(pk__in=newest), *([live] if live else [])]}
     return sorted(runs.values(), key=lambda run: (-run.metrics.get("ndcg", {}).get("value", 0.0), run.pk))
 
 
 def unfinished_runs() -> "QuerySet[TrainingRun]":
     """Return what waits or trains."""
     return TrainingRun.objects.filter(state__in=(TrainingRun.State.QUEUED, TrainingRun.State.RUNNING)).order_by("id")
+
+
+def waiting_with(run: TrainingRun) -> "QuerySet[TrainingRun]":
+    """Return what waits of the request that a run belongs to."""
+    return unfinished_runs().filter(state=TrainingRun.State.QUEUED, created_at=run.created_at)
 
 
 def history() -> "QuerySet[TrainingRun]":

@@ -1,6 +1,7 @@
 """The doors of this room: ask for a training, run it, sweep what was left behind, promote, pick products."""
 
 import logging
+import time
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -14,16 +15,27 @@ from behaviour.models import Upload
 from mailai.accounts import audit
 from mailai.errors import InputError, StateError
 from recommender import queries
-from recommender.core.algorithms import ALGORITHMS
+from recommender.core.algorithms import ALGORITHMS, AUTOMATIC, COMPOSITES
 from recommender.models import TrainingRun
 from recommender.promotion import promote
 from recommender.serving import top_products
 from recommender.training import train
 
-__all__ = ["champion", "give_up", "promote", "request_training", "sweep", "top_products", "train"]
+__all__ = [
+    "champion",
+    "give_up",
+    "promote",
+    "request_training",
+    "sweep",
+    "top_products",
+    "train",
+    "train_with_siblings",
+]
 
 logger = logging.getLogger(__name__)
-AUTO = "auto"
+AUTO, ALL = "auto", "all"
+# After this long a worker that trains begins no further run of the request by itself: emails want a turn.
+BURST_SECONDS = 60.0
 # A run beats every few seconds; this long without a beat means that its worker is gone.
 DEAD_AFTER = timedelta(minutes=5)
 MAX_TRIES = 3
@@ -35,34 +47,62 @@ def champion() -> TrainingRun | None:
 
 
 def request_training(algorithm: str = AUTO, by: Any = None, seed: int = 0) -> TrainingRun:
-    """Queue a training and return its run; "auto" queues every algorithm, baseline first, and returns the last.
+    """Queue a training and return its run, the last one of several.
 
-    An algorithm that waits or trains already is not queued again.
+    "auto" queues what is trained by itself, baseline first, and the live algorithm; "all" queues every algorithm. What
+    waits already is not queued twice: it joins this request, and learns from what happened since it was asked for.
 
     Raises
     ------
     InputError : there is no such algorithm.
     StateError : there is nothing to learn from.
     """
-    names = list(ALGORITHMS) if algorithm == AUTO else [algorithm]
-    if not set(names) <= set(ALGORITHMS):
-        known = ", ".join([AUTO, *ALGORITHMS])
-        raise InputError(
-            _("There is no algorithm %(name)s. Choose one of: %(known)s.") % {"name": algorithm, "known": known}
-        )
+    names = _asked(algorithm)
     if not queries.telling_events().exists():
         raise StateError(_("There is nothing to learn from yet. Upload orders first."))
+    # The runs of one request have this moment in common, and share what they read (recommender.sharing).
+    at = timezone.now()
     with transaction.atomic():
-        waiting = {run.algorithm: run for run in queries.unfinished_runs()}
+        unfinished = {run.algorithm: run for run in queries.unfinished_runs()}
+        queries.unfinished_runs().filter(state=TrainingRun.State.QUEUED, seed=seed).update(created_at=at)
         for name in names:
-            if name not in waiting:
-                waiting[name] = TrainingRun.objects.create(algorithm=name, seed=seed, requested_by=by)
-                audit.record("recommender.train", waiting[name], by=by, algorithm=name)
-    return waiting[names[-1]]
+            if name not in unfinished:
+                run = TrainingRun.objects.create(algorithm=name, seed=seed, requested_by=by, created_at=at)
+                unfinished[name] = run
+                audit.record("recommender.train", run, by=by, algorithm=name)
+    return unfinished[names[-1]]
+
+
+def _asked(algorithm: str) -> list[str]:
+    known = [*ALGORITHMS, *COMPOSITES]
+    if algorithm == ALL:
+        return known
+    if algorithm == AUTO:
+        live = champion()
+        # A model that somebody chose stays fresh, whatever it is.
+        return list(dict.fromkeys([*AUTOMATIC, *([live.algorithm] if live and live.algorithm in known else [])]))
+    if algorithm in known:
+        return [algorithm]
+    text = _("There is no algorithm %(name)s. Choose one of: %(known)s.")
+    raise InputError(text % {"name": algorithm, "known": ", ".join([AUTO, ALL, *known])})
+
+
+def train_with_siblings(run_id: int) -> None:
+    """Train a run, and then what waits of the same request: this process has read the shop already.
+
+    Several workers may do so at once; each run is trained by one of them.
+    """
+    began = time.monotonic()
+    run = train(run_id)
+    while time.monotonic() - began < BURST_SECONDS:
+        waiting = queries.waiting_with(run).first()
+        if waiting is None:
+            return
+        train(waiting.pk)
 
 
 def request_nightly_training() -> list[int]:
-    """Queue a training of everything if something happened since the last one; return the ids of what waits."""
+    """Queue the trainings of every night if something happened since the last one; return the ids of what waits."""
     newest = TrainingRun.objects.filter(state=TrainingRun.State.DONE).first()
     events = queries.telling_events()
     if newest and newest.data_to and not events.filter(at__gt=newest.data_to + timedelta(seconds=1)).exists():

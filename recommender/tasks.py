@@ -7,8 +7,8 @@ from recommender import services
 
 @shared_task(acks_late=True)
 def train(run_id: int) -> None:
-    """Train one run. Run twice, it trains once."""
-    services.train(run_id)
+    """Train a run and those asked for with it. Run twice, it trains once."""
+    services.train_with_siblings(run_id)
 
 
 @shared_task

@@ -5,29 +5,33 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from inspect import signature
 from typing import Any
 
-import numpy as np
 from django.db import OperationalError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from mailai.claims import claim_one
 from mailai.errors import MailAIError, StateError
-from recommender import artefacts, promotion, queries
-from recommender.artefacts import Artefact
-from recommender.core.algorithms import BASELINE, create
+from recommender import artefacts, promotion, queries, sharing
+from recommender.core import metrics
+from recommender.core.algorithms import ALGORITHMS, COMPOSITES, create
 from recommender.core.base import Recommender
-from recommender.core.evaluation import Exam, Score, examine, paired_difference, summary
-from recommender.core.interactions import IdMap
-from recommender.core.popular import MostPopular, Trending
-from recommender.core.splitting import Log, split_by_time, whole
+from recommender.core.evaluation import Score, paired_difference, summary
+from recommender.core.intervals import bootstrap
 from recommender.measuring import forget_peak, peak_mb
 from recommender.models import TrainingRun
+from recommender.sharing import Lesson
 
 logger = logging.getLogger(__name__)
 STEPS = ("reading", "testing", "learning", "saving")
-TEST_SHARE = 0.2
+# Errors of the stars that a model predicts.
+STARS = {
+    "rmse": metrics.root_mean_squared_error,
+    "mse": metrics.mean_squared_error,
+    "mae": metrics.mean_absolute_error,
+}
 # A heartbeat on the row at most this often, however small the blocks are.
 BEAT_SECONDS = 2.0
 
@@ -89,6 +93,8 @@ def train(run_id: int) -> TrainingRun:
     except Exception:
         logger.exception("Training run %s failed", run.uuid)
         _fail(work, _("Training stopped with an error that nobody expected. The last good model goes on serving."))
+    finally:
+        sharing.forget(run)
     run.refresh_from_db()
     return run
 
@@ -101,27 +107,21 @@ def _fail(work: Work, sentence: str) -> None:
 def _train(work: Work) -> None:
     clock = time.monotonic()
     work.begin("reading")
-    log, shoppers, products = read_log(work)
+    lesson = sharing.lesson(work.run, work.beat)
+    shop, log = lesson.shop, lesson.shop.log
     work.update(
-        n_events=log.counts(), n_shoppers=len(shoppers), n_products=len(products), demo=queries.behaviour_is_demo(),
+        n_events=log.counts(), n_shoppers=len(shop.shoppers), n_products=len(shop.products), demo=shop.demo,
         data_from=_moment(log.days.min()), data_to=_moment(log.days.max()),
     )  # fmt: skip
     work.begin("testing")
     champion = queries.serving_run()
-    model = create(work.run.algorithm, work.run.params.get("model"))
-    metrics, split_at = _test(work, model, log, champion)
-    work.update(metrics=metrics, split_at=_moment(split_at), params=work.run.params | {"model": model.params})
+    model = _begun(work.run)
+    found = _test(work, model, lesson, champion)
+    work.update(metrics=found, split_at=_moment(lesson.split.at), params=work.run.params | {"model": model.params})
     work.begin("learning")
-    everything = whole(log, timezone.now().timestamp() / queries.SECONDS_A_DAY)
-    artefact = Artefact(
-        model=model.fit(everything),
-        popular=MostPopular().fit(everything),
-        trending=Trending().fit(everything),
-        n_orders=np.bincount(everything.items[everything.purchases], minlength=len(products)),
-        shoppers=shoppers,
-        products=products,
-    )
+    model.fit(lesson.everything(model), shop.catalogue, beat=work.beat)
     work.begin("saving")
+    artefact = lesson.artefact(model)
     name, sha256 = artefacts.save(work.run, artefact)
     work.update(
         artefact=name, artefact_sha256=sha256, state=TrainingRun.State.DONE, finished_at=timezone.now(),
@@ -131,44 +131,30 @@ def _train(work: Work) -> None:
     artefacts.prune(work.run.algorithm)
 
 
-def read_log(work: Work) -> tuple[Log, IdMap, IdMap]:
-    """Read all telling events into codes.
-
-    Raises
-    ------
-    StateError : there are none.
-    """
-    columns = queries.event_columns(queries.telling_events().filter(at__lte=timezone.now()), work.beat)
-    if not len(columns):
-        raise StateError(_("There is nothing to learn from yet. Upload orders first."))
-    shoppers, products = IdMap(columns[:, 0]), IdMap(columns[:, 1])
-    log = Log(
-        users=shoppers.codes(columns[:, 0]),
-        items=products.codes(columns[:, 1]),
-        kinds=columns[:, 2].astype(np.uint8),
-        days=columns[:, 3] / queries.SECONDS_A_DAY,
-        n_users=len(shoppers),
-        n_items=len(products),
-    )
-    return log, shoppers, products
+def _begun(run: TrainingRun) -> Recommender:
+    """Return a new model with the settings of its run, told the seed where it wants one."""
+    wanted = signature((ALGORITHMS | COMPOSITES)[run.algorithm]).parameters
+    seed = {"seed": run.seed} if "seed" in wanted else {}
+    return create(run.algorithm, seed | run.params.get("model", {}))
 
 
-def _test(work: Work, model: Recommender, log: Log, champion: TrainingRun | None) -> tuple[dict[str, Any], float]:
-    """Examine the model, most popular and the live algorithm on the newest fifth of time, for the same shoppers."""
-    split = split_by_time(log, TEST_SHARE)
-    exam = Exam(split, seed=work.run.seed)
-    score = examine(model, exam, work.beat)
-    others: dict[str, Score] = {}
-    for name, params in {
-        BASELINE: {},
-        **({champion.algorithm: champion.params.get("model")} if champion else {}),
-    }.items():
-        if name != model.name:
-            others[name] = examine(create(name, params), exam, work.beat)
-    metrics = summary(score, exam)
-    metrics["against"] = {name: paired_difference(score, other, work.run.seed) for name, other in others.items()}
-    metrics["others"] = {name: other.mean("ndcg") for name, other in others.items()}
-    return metrics, split.at
+def _test(work: Work, model: Recommender, lesson: Lesson, champion: TrainingRun | None) -> dict[str, Any]:
+    """Examine the model beside most popular and the live algorithm on the newest fifth of time."""
+    score, with_repeats = lesson.result(model, work.beat)
+    others = lesson.others(model, champion, work.beat)
+    seed = work.run.seed
+    against = {name: paired_difference(score, other, seed) for name, other in others.items()}
+    means = {name: other.mean("ndcg") for name, other in others.items()}
+    table = summary(score, lesson.exam) | {"against": against, "others": means}
+    table["with_repeats"] = bootstrap(with_repeats, seed)
+    return table | lesson.fairness(score) | _stars(score)
+
+
+def _stars(score: Score) -> dict[str, Any]:
+    errors = score.star_errors
+    if not len(errors):
+        return {}
+    return {"stars": {name: round(float(metric(errors)), 5) for name, metric in STARS.items()} | {"n": len(errors)}}
 
 
 def _moment(days: float) -> datetime:

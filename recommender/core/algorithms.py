@@ -45,6 +45,20 @@ ALGORITHMS: dict[str, type[Recommender]] = {cls.name: cls for cls in CLASSES}
 # Models made of other models: they have members and weights instead of settings to tune.
 COMPOSITES: dict[str, type[Composite]] = {cls.name: cls for cls in (Blend, TwoStage)}
 BASELINE = MostPopular.name
+# What is trained by itself, every night and after uploads: sensible in any shop, and cheap at any size. All others are
+# trained when somebody asks for them.
+AUTOMATIC: tuple[str, ...] = (
+    BASELINE,
+    Trending.name,
+    BoughtAgain.name,
+    NextBasket.name,
+    UserBased.name,
+    ItemBm25.name,
+    Rp3Beta.name,
+    SequenceModel.name,
+    Content.name,
+    Ease.name,
+)
 # Who votes in a model of models until tuning has chosen.
 MEMBERS = (ItemBm25.name, UserBased.name, BASELINE)
 

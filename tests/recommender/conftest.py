@@ -8,7 +8,6 @@ import pytest
 
 from behaviour.models import Event, Product, Shopper
 from recommender import services
-from recommender.core.algorithms import ALGORITHMS
 from recommender.models import TrainingRun
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -18,7 +17,7 @@ N_TASTES, N_PRODUCTS = 4, 10
 @pytest.fixture(autouse=True)
 def two_algorithms(monkeypatch):
     """Train the baseline and one personal model; that every algorithm can be trained is shown by the contract."""
-    monkeypatch.setattr(services, "ALGORITHMS", {name: ALGORITHMS[name] for name in ("popular", "user_based")})
+    monkeypatch.setattr(services, "AUTOMATIC", ("popular", "user_based"))
 
 
 @pytest.fixture

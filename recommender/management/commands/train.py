@@ -16,7 +16,7 @@ class Command(JsonCommand):
     help = "Train the recommender on the database and promote the best model by the rule."
 
     def add_options(self, parser: CommandParser) -> None:
-        parser.add_argument("--algorithm", default=services.AUTO, help="auto (all of them), or one name")
+        parser.add_argument("--algorithm", default=services.AUTO, help="auto (those of every night), all, or one name")
         parser.add_argument("--budget", type=float, help="seconds after which no further algorithm is begun")
         parser.add_argument("--seed", type=int, default=0)
 

@@ -1,0 +1,139 @@
+"""What the trainings of one request share: one reading of the shop, one exam, and the scores of it."""
+
+import json
+import logging
+import time
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+from django.utils import timezone
+
+from recommender import queries
+from recommender.artefacts import Artefact
+from recommender.core import groups, metrics
+from recommender.core.algorithms import BASELINE, create
+from recommender.core.base import RatesItems, Recommender
+from recommender.core.evaluation import Exam, Score, examine, lists
+from recommender.core.interactions import Interactions
+from recommender.core.popular import MostPopular, Trending
+from recommender.core.splitting import split_by_time, whole
+from recommender.models import TrainingRun
+from recommender.reading import Beat, Shop, read_shop
+
+logger = logging.getLogger(__name__)
+TEST_SHARE = 0.2
+# What waited longer than this is read again: shoppers may have been erased meanwhile.
+FRESH_SECONDS = 1800.0
+
+
+class Result(NamedTuple):
+    """How one model did, and its NDCG where products bought before count too, shape (n_test_users of that exam,)."""
+
+    score: Score
+    with_repeats: np.ndarray
+
+
+class Lesson:
+    """A shop that was read for one request, and all that its trainings need of it, each worked out once.
+
+    Beside the 17 to 21 bytes an event of the log it holds the events before the split and all of them in the order
+    of shoppers: about 50 bytes an event in all, 1 GB at 20 million events. Scores of an algorithm are 1 MB at most.
+    """
+
+    def __init__(self, shop: Shop, seed: int) -> None:
+        self.shop, self.seed = shop, seed
+        self.read_at = time.monotonic()
+        self.now = timezone.now()
+        self.split = split_by_time(shop.log, TEST_SHARE)
+        # What emails do: they show what is new to the shopper. The other exam lets models pick what she bought before.
+        self.exam, self.with_repeats = (
+            Exam(self.split, repeats=repeats, seed=seed, catalogue=shop.catalogue) for repeats in (False, True)
+        )
+        self._scores: dict[str, Result] = {}
+        self._whole: dict[bool, Interactions] = {}
+        self._groups: list[groups.Group] | None = None
+        self._rungs: dict[str, Any] | None = None
+
+    @property
+    def fresh(self) -> bool:
+        """Say whether it may be used still."""
+        return time.monotonic() - self.read_at < FRESH_SECONDS
+
+    def result(self, model: Recommender, beat: Beat) -> Result:
+        """Examine a model on the newest fifth of time, unless one of the same settings was examined already."""
+        key = json.dumps([model.name, model.params], sort_keys=True)
+        if key not in self._scores:
+            score, other = examine(model, self.exam, beat), self.with_repeats
+            self._scores[key] = Result(score, metrics.ndcg_at_k(lists(model, other, beat), other.truth, other.k))
+        return self._scores[key]
+
+    def others(self, model: Recommender, champion: TrainingRun | None, beat: Beat) -> dict[str, Score]:
+        """Return the scores of most popular and of the live algorithm, for the same shoppers as the model's."""
+        others = {}
+        if model.name != BASELINE:
+            others[BASELINE] = self.result(create(BASELINE), beat).score
+        if champion and champion.algorithm not in (BASELINE, model.name):
+            # Without its score nothing takes its place; that it fails is no reason to lose the new model too.
+            try:
+                live = create(champion.algorithm, champion.params.get("model"))
+                others[champion.algorithm] = self.result(live, beat).score
+            except Exception:
+                logger.exception("The live model %s could not be examined again", champion.uuid)
+        return others
+
+    def everything(self, model: Recommender) -> Interactions:
+        """Return all that a model may learn from, as seen from the moment of reading."""
+        disliked = isinstance(model, RatesItems) and bool(len(self.shop.log.stars))
+        if disliked not in self._whole:
+            at = self.now.timestamp() / queries.SECONDS_A_DAY
+            self._whole[disliked] = whole(self.shop.log, at, disliked=disliked)
+        return self._whole[disliked]
+
+    def artefact(self, model: Recommender) -> Artefact:
+        """Return a fitted model with the rungs below it, which learnt from everything as well."""
+        if self._rungs is None:
+            liked = self.everything(MostPopular())
+            n_orders = np.bincount(liked.items[liked.purchases], minlength=liked.n_items)
+            self._rungs = {"popular": MostPopular().fit(liked), "trending": Trending().fit(liked), "n_orders": n_orders}
+        return Artefact(model=model, shoppers=self.shop.shoppers, products=self.shop.products, **self._rungs)
+
+    def fairness(self, score: Score) -> dict[str, Any]:
+        """Return how groups of shoppers and of products fare under a model."""
+        if self._groups is None:
+            shop, tested = self.shop, self.exam.tested
+            self._groups = [
+                *groups.by_orders(groups.order_days(shop.log, self.split, tested)),
+                *groups.by_country(shop.countries[tested]),
+                *groups.by_price(groups.mean_prices(shop.log, self.split, tested, np.asarray(shop.prices))),
+            ]
+        return {
+            "groups": groups.compared(score.per_user["ndcg"], self._groups, self.seed),
+            "bias": groups.popularity_bias(self.split, score.exposure),
+        }
+
+
+# The lesson of the newest request that this process worked on; never more than one, and none when its runs are done.
+_kept: dict[tuple[datetime, int], Lesson] = {}
+
+
+def lesson(run: TrainingRun, beat: Beat) -> Lesson:
+    """Return the lesson of the request that a run belongs to, read by the first run of it in this process.
+
+    The runs of one request have their ``created_at`` in common.
+
+    Raises
+    ------
+    StateError : there is nothing to learn from.
+    """
+    key = (run.created_at, run.seed)
+    if key not in _kept or not _kept[key].fresh:
+        _kept.clear()
+        _kept[key] = Lesson(read_shop(timezone.now(), beat), run.seed)
+    return _kept[key]
+
+
+def forget(run: TrainingRun) -> None:
+    """Let go of the lesson of a run, unless others of its request wait."""
+    if not queries.waiting_with(run).exists():
+        _kept.pop((run.created_at, run.seed), None)
