@@ -21,8 +21,10 @@ Lists = list[tuple[np.ndarray, np.ndarray]]
 Say = Callable[[str], None]
 # So many of the best get the second round of tuning, and so many at most name candidates for the ranker.
 N_FINALISTS, N_MEMBERS = 6, 8
-# A ranker costs its members this often: held-back part and training part in the rehearsal, then the same and the whole.
-FITS = 5
+# Parts held back for the ranker to learn from; it costs its members one fit for each and one for the whole, twice: in
+# the rehearsal and at the end.
+LEARNT_FROM = 2
+FITS = 2 * (LEARNT_FROM + 1)
 
 
 @dataclass
@@ -183,7 +185,7 @@ def two_stage(tried: Sequence[Candidate], mixed: Candidate, search_: Search) -> 
             left -= price
     params: dict[str, Any] = {
         "weights": [weights.get(one.name, 0.0) for one in members], "kind": search_.validation.kind,
-        "repeats": search_.exams[0].repeats, "seed": search_.seed,
+        "repeats": search_.exams[0].repeats, "seed": search_.seed, "n_windows": LEARNT_FROM,
     }  # fmt: skip
     ranker = TwoStage([create(one.name, one.params) for one in members], **params)
     exam = search_.exams[0]

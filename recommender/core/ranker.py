@@ -28,8 +28,9 @@ TREES: dict[str, Any] = {
     "num_threads": 1, "verbosity": -1,
 }  # fmt: skip
 MOST_TREES, PATIENCE = 300, 30
-# Of the shoppers learnt from, this part only says when to stop adding trees.
-STOP_SHARE = 0.2
+# One ensemble of trees for each fold of the shoppers learnt from: the fold says when to stop adding trees to it. Their
+# mean depends less on the luck of one stop than any of them.
+N_FOLDS = 3
 
 
 class TwoStage(Composite):
@@ -66,9 +67,9 @@ class TwoStage(Composite):
         super().__init__(members)
         self.weights = list(weights) if weights is not None else [1.0] * len(self.members)
         self.kind, self.repeats, self.n_windows, self.seed = kind, repeats, n_windows, seed
-        self.text = ""
+        self.texts: list[str] = []
         self.facts = Items.none()
-        self._booster: Any = None
+        self._boosters: list[Any] = []
 
     @property
     def params(self) -> dict[str, Any]:
@@ -94,7 +95,7 @@ class TwoStage(Composite):
             if exam.n_test_users:
                 self._fit_members(split.train, catalogue, beat)
                 tables.append(self._table(exam, beat))
-        self.text, self._booster = "", None
+        self.texts, self._boosters = [], []
         labels = np.concatenate([labels for _, labels, _ in tables]) if tables else np.zeros(0)
         if labels.any():
             self._learn(
@@ -137,18 +138,18 @@ class TwoStage(Composite):
     def _learn(self, table: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> None:
         import lightgbm
 
-        groups = np.repeat(np.arange(len(sizes)), sizes)
-        stop = np.random.default_rng(self.seed).random(len(sizes)) < STOP_SHARE
-        held = stop[groups]
-        if not labels[held].any() or not labels[~held].any():
-            return
+        fold = np.random.default_rng(self.seed).permutation(len(sizes)) % N_FOLDS
+        held_by = np.repeat(fold, sizes)
         params = TREES | {"seed": self.seed, "metric": "ndcg", "eval_at": [10]}
-        data = lightgbm.Dataset(table[~held], labels[~held].astype(int), group=sizes[~stop])
-        check = lightgbm.Dataset(table[held], labels[held].astype(int), group=sizes[stop], reference=data)
-        self._booster = lightgbm.train(
-            params, data, MOST_TREES, valid_sets=[check], callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)]
-        )
-        self.text = self._booster.model_to_string()
+        for number in range(N_FOLDS):
+            held, stop = held_by == number, fold == number
+            if not labels[held].any() or not labels[~held].any():
+                continue
+            data = lightgbm.Dataset(table[~held], labels[~held].astype(int), group=sizes[~stop])
+            check = lightgbm.Dataset(table[held], labels[held].astype(int), group=sizes[stop], reference=data)
+            early = lightgbm.early_stopping(PATIENCE, verbose=False)
+            booster = lightgbm.train(params, data, MOST_TREES, valid_sets=[check], callbacks=[early])
+            self.texts.append(booster.model_to_string())
 
     def _candidates(
         self, users: Interactions, exclude: csr_matrix | None, allowed: np.ndarray | None = None
@@ -181,18 +182,20 @@ class TwoStage(Composite):
         rows, items, table = self._candidates(users, exclude, allowed)
         if not len(rows):
             return answer
-        booster = self._trees()
+        trees = self._trees()
         # Without trees (too little to learn from) the votes decide, as in a blend.
         votes = table[:, 2 * len(self.members)]
-        answer[rows, items] = votes if booster is None else 1 / (1 + np.exp(-booster.predict(table, num_threads=1)))
+        if trees:
+            votes = 1 / (1 + np.exp(-np.mean([one.predict(table, num_threads=1) for one in trees], axis=0)))
+        answer[rows, items] = votes
         return answer
 
-    def _trees(self) -> Any:
-        if self._booster is None and self.text:
+    def _trees(self) -> list[Any]:
+        if len(self._boosters) < len(self.texts):
             import lightgbm
 
-            self._booster = lightgbm.Booster(model_str=self.text)
-        return self._booster
+            self._boosters = [lightgbm.Booster(model_str=text) for text in self.texts]
+        return self._boosters
 
     def recommend(
         self,
@@ -214,14 +217,16 @@ class TwoStage(Composite):
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays of the members, of the items, and the trees as the bytes of their text."""
         facts = {"facts." + name: one for name, one in self.facts.to_arrays().items()}
-        return super().to_arrays() | facts | {"trees": np.frombuffer(self.text.encode(), np.uint8)}
+        trees = {f"trees.{fold}": np.frombuffer(text.encode(), np.uint8) for fold, text in enumerate(self.texts)}
+        return super().to_arrays() | facts | trees
 
     def load_arrays(self, arrays: dict[str, np.ndarray]) -> Self:
         """Take members, items and trees back."""
         super().load_arrays(arrays)
         facts = {name.removeprefix("facts."): one for name, one in arrays.items() if name.startswith("facts.")}
         self.facts = Items(**facts)
-        self.text, self._booster = arrays["trees"].tobytes().decode(), None
+        names = sorted(name for name in arrays if name.startswith("trees."))
+        self.texts, self._boosters = [arrays[name].tobytes().decode() for name in names], []
         return self
 
 
