@@ -25,6 +25,8 @@ N_FINALISTS, N_MEMBERS = 6, 8
 # the rehearsal and at the end.
 LEARNT_FROM = 2
 FITS = 2 * (LEARNT_FROM + 1)
+# How much the blend's votes count beside the trees.
+MIXES = (0.0, 0.25, 0.5)
 
 
 @dataclass
@@ -189,10 +191,16 @@ def two_stage(tried: Sequence[Candidate], mixed: Candidate, search_: Search) -> 
     }  # fmt: skip
     ranker = TwoStage([create(one.name, one.params) for one in members], **params)
     exam = search_.exams[0]
-    items, _scores = listed(ranker, exam, search_.catalogue, search_.beat)
-    marks = metrics.ndcg_at_k(items[:, : exam.k], exam.truth, exam.k)
-    search_.say(f"two_stage of {len(members)}: {marks.mean():.4f}, blend: {mixed.ndcg[0].mean():.4f}")
-    return TwoStage([create(one.name, one.params) for one in members], **params), Candidate("two_stage", ndcg=[marks])
+    ranker.fit(exam.split.train, search_.catalogue, beat=search_.beat)
+    marks: dict[float, np.ndarray] = {}
+    for ranker.mix in MIXES:
+        users = exam.split.train.of(exam.tested)
+        items, _scores = ranker.recommend(users, exam.k, exclude=exam.exclude, beat=search_.beat)
+        marks[ranker.mix] = metrics.ndcg_at_k(items, exam.truth, exam.k)
+        search_.say(f"two_stage of {len(members)}, mix {ranker.mix}: {marks[ranker.mix].mean():.4f}")
+    mix = max(marks, key=lambda one: marks[one].mean())
+    chosen = TwoStage([create(one.name, one.params) for one in members], mix=mix, **params)
+    return chosen, Candidate("two_stage", chosen.params, ndcg=[marks[mix]])
 
 
 def family(name: str) -> type:

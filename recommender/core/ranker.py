@@ -48,6 +48,8 @@ class TwoStage(Composite):
     repeats : False = what a user bought before is no candidate.
     n_windows : int >= 1, parts held back one after the other.
     seed : int
+    mix : float in [0, 1], how much the votes of the blend count beside the order of the trees, both as shares of the
+        user's best candidate.
 
     Source: Burges (2010), "From RankNet to LambdaRank to LambdaMART", MSR-TR-2010-82; candidates and ranker as in
     Covington et al. (2016), RecSys.
@@ -63,10 +65,11 @@ class TwoStage(Composite):
         repeats: bool = True,
         n_windows: int = 1,
         seed: int = 0,
+        mix: float = 0.0,
     ) -> None:
         super().__init__(members)
         self.weights = list(weights) if weights is not None else [1.0] * len(self.members)
-        self.kind, self.repeats, self.n_windows, self.seed = kind, repeats, n_windows, seed
+        self.kind, self.repeats, self.n_windows, self.seed, self.mix = kind, repeats, n_windows, seed, mix
         self.texts: list[str] = []
         self.facts = Items.none()
         self._boosters: list[Any] = []
@@ -76,7 +79,7 @@ class TwoStage(Composite):
         """Members, their weights and how labels are made."""
         return {
             "members": self.described, "weights": self.weights, "kind": self.kind, "repeats": self.repeats,
-            "n_windows": self.n_windows, "seed": self.seed,
+            "n_windows": self.n_windows, "seed": self.seed, "mix": self.mix,
         }  # fmt: skip
 
     def _weight(self, number: int) -> float:
@@ -186,7 +189,8 @@ class TwoStage(Composite):
         # Without trees (too little to learn from) the votes decide, as in a blend.
         votes = table[:, 2 * len(self.members)]
         if trees:
-            votes = 1 / (1 + np.exp(-np.mean([one.predict(table, num_threads=1) for one in trees], axis=0)))
+            order = 1 / (1 + np.exp(-np.mean([one.predict(table, num_threads=1) for one in trees], axis=0)))
+            votes = (1 - self.mix) * _of_best(order, rows, len(answer)) + self.mix * _of_best(votes, rows, len(answer))
         answer[rows, items] = votes
         return answer
 
@@ -243,3 +247,10 @@ def named(
             scores = csr_matrix((scores.data * allowed[scores.indices], scores.indices, scores.indptr), scores.shape)
         items, best = top_k_sparse(scores, N_NAMED, exclude=exclude)
     return np.maximum(dense, 0), items, best
+
+
+def _of_best(values: np.ndarray, rows: np.ndarray, n_users: int) -> np.ndarray:
+    """Return values (above or equal 0) as shares of the largest of their row."""
+    top = np.zeros(n_users)
+    np.maximum.at(top, rows, values)
+    return values / np.maximum(top[rows], np.finfo(np.float32).tiny)
