@@ -27,8 +27,8 @@ AUTO = "auto"
 # Most popular, lately and at last over all time: what a shopper gets about whom nothing is known.
 LADDER: tuple[dict[str, float], ...] = ({}, {"half_life_share": 1.0})
 Say = Callable[[str], None]
-# The search plans by the size of the data; a machine so slow that it needs more than this part of the budget for it is
-# interrupted, and the answer says so.
+# The search plans by the size of the data; a machine so slow that it needs more than this part of the budget for it, in
+# CPU seconds (what else runs beside it must not change the answer), is interrupted, and the answer says so.
 LATE = 0.8
 
 
@@ -89,10 +89,10 @@ def _choice(options: Options, rehearsal: Validation, catalogue: Catalogue, say: 
         return Choice(create(options.algorithm, params), []), False
     if options.algorithm != AUTO:
         return Choice(create(options.algorithm), []), False
-    started = time.monotonic()
+    started = time.process_time()
 
     def late() -> bool:
-        return time.monotonic() - started > LATE * options.budget
+        return time.process_time() - started > LATE * options.budget
 
     search = Search(rehearsal, catalogue, options.budget, options.seed, say=say or unheard, late=late)
     return choose(search), search.cut

@@ -26,7 +26,7 @@ N_FINALISTS, N_MEMBERS = 6, 8
 LEARNT_FROM = 2
 FITS = 2 * (LEARNT_FROM + 1)
 # How much the blend's votes count beside the trees.
-MIXES = (0.0, 0.25, 0.5)
+MIXES = (0.0, 0.25, 0.5, 0.75)
 
 
 @dataclass
