@@ -15,6 +15,9 @@ from recommender.picks import CATEGORY, LEVELS, NEWEST, PERSONAL, POPULAR, SIMIL
 Because = dict[str, Any]
 # What she did with a product, the strongest first: a sentence says the strongest.
 STRENGTH = ("purchase", "rating", "cart", "favourite", "email_click", "view")
+CART = KINDS.index("cart")
+# A cart that was filled longer ago is taken for forgotten.
+CART_DAYS = 30.0
 COUNTED = (CATEGORY, TRENDING, POPULAR)
 
 
@@ -29,6 +32,7 @@ def because(asked: Asked, chosen: Candidates, model: Artefact | None, near: Arte
             _explain(found, asked, chosen, artefact, level)
     _say_what_she_did(found, asked)
     products = chosen.products.tolist()
+    _say_what_is_in_the_cart(found, asked, products)
     _count_buyers(found, asked, products)
     _name_categories(found, products)
     _say_what_came_back(found, asked, products)
@@ -81,6 +85,29 @@ def _say_what_she_did(found: list[list[Because]], asked: Asked) -> None:
     for (_row, _product, one), key, where in zip(cells, wanted.tolist(), place.tolist(), strict=True):
         known = len(keys) > 0 and int(keys[where]) == key
         one.setdefault("did", []).append(STRENGTH[int(strongest[where])] if known else "")
+
+
+def _say_what_is_in_the_cart(found: list[list[Because]], asked: Asked, products: Sequence[Sequence[int]]) -> None:
+    """Add whether a product that she put into the cart can still lie there: lately, and not taken out since."""
+    cells = [
+        (row, product, one)
+        for row, (line, of_row) in enumerate(zip(found, products, strict=True))
+        for one, product in zip(line, of_row, strict=True)
+        if one.get("kind") == "cart" or (one.get("kind") == "again" and one.get("did") == ["cart"])
+    ]
+    if not cells:
+        return
+    mine = asked.kinds == CART
+    put: dict[tuple[int, int], float] = {}
+    for row, product, age in zip(asked.rows[mine], asked.products[mine], asked.ages[mine], strict=True):
+        put[int(row), int(product)] = min(float(age), put.get((int(row), int(product)), float("inf")))
+    shoppers = {int(asked.shoppers[row]) for row, _product, _one in cells}
+    taken_out = queries.taken_out_of_carts(shoppers, {product for _row, product, _one in cells}, asked.at)
+    for row, product, one in cells:
+        age = put.get((row, product), float("inf"))
+        out_at = taken_out.get((int(asked.shoppers[row]), product))
+        out_age = (asked.at - out_at).total_seconds() / queries.SECONDS_A_DAY if out_at else float("inf")
+        one["in_cart"] = age <= CART_DAYS and age < out_age
 
 
 def _kinds(found: list[list[Because]], products: Sequence[Sequence[int]], kinds: Sequence[str]) -> set[int]:

@@ -127,6 +127,20 @@ def recent_buyers(product_ids: Collection[int], at: datetime) -> dict[int, int]:
     return dict(orders.order_by().values_list("product_id").annotate(n=Count("shopper", distinct=True)))
 
 
+def taken_out_of_carts(
+    shopper_ids: Collection[int], product_ids: Collection[int], at: datetime
+) -> dict[tuple[int, int], datetime]:
+    """Return when each of these shoppers last took each of these products out of her cart, up to a moment."""
+    found: dict[tuple[int, int], datetime] = {}
+    out = Event.objects.filter(kind=Event.Kind.UNCART, at__lte=at).order_by("at")
+    for ids in chunks(shopper_ids, ID_CHUNK):
+        rows = out.filter(shopper__in=ids, product__in=product_ids)
+        found |= {
+            (shopper, product): moment for shopper, product, moment in rows.values_list("shopper", "product", "at")
+        }
+    return found
+
+
 def best_sellers(at: datetime, n: int) -> list[BestSeller]:
     """Return the n most ordered products that can be sold, for when no model can serve.
 

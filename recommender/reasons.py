@@ -1,5 +1,6 @@
 """Evidence in words. Each sentence says only what was counted."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.utils import translation
@@ -7,7 +8,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from recommender import queries
+from recommender.filters import SEPARATOR
 from recommender.picks import Pick
+
+Because = dict[str, Any]
+WEEK, MONTH, YEAR = 7.0, 30.44, 365.25
+# Kinds whose sentence says less than that the product came back.
+NEWS_FIRST = ("looked", "cart", "category", "trending", "popular", "newest")
 
 
 def reasons_for(batch: dict[int, list[Pick]], language: str = "") -> dict[int, list[str]]:
@@ -29,20 +36,99 @@ def reason_texts(picks: list[Pick], language: str = "") -> list[str]:
 def _sentences(picks: list[Pick], names: dict[int, str]) -> list[str]:
     """Write one mail's reasons; where the evidence leaves a choice, each names another product."""
     used: set[int] = set()
-    sentences = []
-    for pick in picks:
-        kind = pick.because.get("kind")
-        if kind == "neighbours":
-            sentences.append(_neighbours(pick.because, names, used))
-        elif kind == "popular":
-            sentences.append(_popular(pick.because))
-        else:
-            # Nobody ordered it, so nothing more may be claimed.
-            sentences.append(_("From our range"))
-    return sentences
+    return [_sentence(pick.because, names, used) for pick in picks]
 
 
-def _neighbours(because: dict[str, Any], names: dict[int, str], used: set[int]) -> str:
+def _sentence(because: Because, names: dict[int, str], used: set[int]) -> str:
+    kind = because.get("kind", "")
+    if "back_at" in because and kind in NEWS_FIRST:
+        return _("Back in stock")
+    if kind in OF_PRODUCTS:
+        return OF_PRODUCTS[kind](because, names, used)
+    if kind in PLAIN:
+        return PLAIN[kind](because)
+    return _("Picked for you")
+
+
+def _because(because: Because, names: dict[int, str], used: set[int]) -> str:
+    """Name the product of hers that speaks for the pick, by what she did with it."""
+    own = [pair for pair in zip(because.get("products", []), because.get("did", []), strict=False) if pair[0] in names]
+    told = [pair for pair in own if pair[1]]
+    if not told:
+        return _("Picked for you")
+    product, did = next((pair for pair in told if pair[0] not in used), told[0])
+    used.add(product)
+    sentences = {
+        "purchase": _("Because you bought %(product)s"),
+        "rating": _("Because you liked %(product)s"),
+        "cart": _("Because you put %(product)s in your cart"),
+        "favourite": _("Because you saved %(product)s"),
+    }
+    return sentences.get(did, _("Because you looked at %(product)s")) % {"product": names[product]}
+
+
+def _again(because: Because) -> str:
+    """Say what she did with the very product; the rhythm only where there is one."""
+    did = next(iter(because.get("did", [])), "")
+    if because.get("gap_days") and because.get("times", 0) > 1:
+        return _rhythm(because["gap_days"])
+    if because.get("times") or did == "purchase":
+        return _("You bought it before")
+    if did == "cart":
+        return _cart(because)
+    return _("You saved it") if did == "favourite" else _("You looked at it")
+
+
+def _rhythm(days: float) -> str:
+    """Say how often she orders it, in the unit in which a person would."""
+    if days < WEEK * 1.5:
+        n = max(round(days), 1)
+        return ngettext("You reorder it about every day", "You reorder it about every %(n)s days", n) % {"n": n}
+    if days < MONTH * 1.5:
+        n = round(days / WEEK)
+        return ngettext("You reorder it about every week", "You reorder it about every %(n)s weeks", n) % {"n": n}
+    if days < YEAR * 1.5:
+        n = round(days / MONTH)
+        return ngettext("You reorder it about every month", "You reorder it about every %(n)s months", n) % {"n": n}
+    n = round(days / YEAR)
+    return ngettext("You reorder it about every year", "You reorder it about every %(n)s years", n) % {"n": n}
+
+
+def _cart(because: Because) -> str:
+    return _("It’s in your cart") if because.get("in_cart") else _("You put it in your cart")
+
+
+def _looked(_because: Because) -> str:
+    return _("You looked at it")
+
+
+def _rated(because: Because) -> str:
+    n = because.get("n", 0)
+    return ngettext("Rated by %(n)s shopper", "Rated by %(n)s shoppers", n) % {"n": f"{n:,}"}
+
+
+def _category(because: Because) -> str:
+    name = because.get("category", "").split(SEPARATOR)[-1]
+    return _("Popular in %(category)s") % {"category": name} if name else _popular(because)
+
+
+def _trending(because: Because) -> str:
+    n = because.get("n", 0)
+    if not n:
+        return _popular(because)
+    return ngettext(
+        "Trending: %(n)s shopper ordered it in the last %(days)s days",
+        "Trending: %(n)s shoppers ordered it in the last %(days)s days",
+        n,
+    ) % {"n": f"{n:,}", "days": because["days"]}
+
+
+def _newest(_because: Because) -> str:
+    # Nobody ordered it, so nothing more may be claimed.
+    return _("From our range")
+
+
+def _neighbours(because: Because, names: dict[int, str], used: set[int]) -> str:
     n = because["n"]
     shared = [
         (product, both)
@@ -66,7 +152,7 @@ def _neighbours(because: dict[str, Any], names: dict[int, str], used: set[int]) 
     return _("Shoppers with a taste like yours looked at it")
 
 
-def _popular(because: dict[str, Any]) -> str:
+def _popular(because: Because) -> str:
     n = because.get("n", 0)
     if not n:
         return _("A favourite of our shoppers")
@@ -75,3 +161,20 @@ def _popular(because: dict[str, Any]) -> str:
         "Ordered by %(n)s shoppers in the last %(days)s days",
         n,
     ) % {"n": f"{n:,}", "days": because["days"]}
+
+
+# Sentences that name products of hers, and those that don't.
+OF_PRODUCTS: dict[str, Callable[[Because, dict[int, str], set[int]], str]] = {
+    "because": _because,
+    "neighbours": _neighbours,
+}
+PLAIN: dict[str, Callable[[Because], str]] = {
+    "again": _again,
+    "cart": _cart,
+    "looked": _looked,
+    "rated": _rated,
+    "category": _category,
+    "trending": _trending,
+    "popular": _popular,
+    "newest": _newest,
+}
