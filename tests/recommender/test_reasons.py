@@ -46,8 +46,8 @@ def sentence(because, language="en"):
         ({"kind": "popular", "n": 7, "days": 30}, "Ordered by 7 shoppers in the last 30 days",
          "最近 30 天有 7 位顾客下单"),
         ({"kind": "newest"}, "From our range", "来自我们的商品"),
-        ({"kind": "because", "products": [0], "did": ["purchase"]}, "Picked for you", "为您挑选"),
-        ({}, "Picked for you", "为您挑选"),
+        ({"kind": "because", "products": [0], "did": ["purchase"]}, "Picked for you", "为您精选"),
+        ({}, "Picked for you", "为您精选"),
     ],
 )  # fmt: skip
 @pytest.mark.django_db
