@@ -331,6 +331,11 @@ class Bpr(Factors):
         return np.asarray(np.logaddexp(0, scores))
 
     def _parts(self, own: np.ndarray, weights: np.ndarray, items: np.ndarray) -> np.ndarray:
-        # Without the bias, which is nobody's.
+        # A user is a mean: without item j the score falls by w(j) (s(j) - mean of s) / (all weights but w(j)). The bias
+        # is nobody's.
         q = self.item_factors[:, :-1].astype(np.float64)
-        return np.asarray((weights / weights.sum())[:, None] * (q[own] @ q[items].T))
+        near = q[own] @ q[items].T
+        if len(own) == 1:
+            return np.asarray(near)
+        rest = weights.sum() - weights
+        return np.asarray((weights / rest)[:, None] * (near - weights @ near / weights.sum()))

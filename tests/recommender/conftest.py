@@ -48,7 +48,8 @@ def tastes(db):
 def train():
     """Train algorithms to the end and return their runs."""
 
-    def train(*names):
-        return [services.train(TrainingRun.objects.create(algorithm=name).pk) for name in names]
+    def train(*names, **model):
+        runs = [TrainingRun.objects.create(algorithm=name, params={"model": model}) for name in names]
+        return [services.train(run.pk) for run in runs]
 
     return train
