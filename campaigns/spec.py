@@ -13,10 +13,15 @@ from campaigns.models import Campaign, Sender, Variant
 from mailai.accounts import audit
 from mailai.errors import InputError
 from mailai.texts import storable
+from recommender.filters import Filters
 from segments import rules
 from segments.models import Segment
 
-KEYS = {"name", "segment", "rule", "variants", "sender", "control_share", "send_at"}
+KEYS = {"name", "segment", "rule", "variants", "sender", "control_share", "send_at", "picks"}
+PICK_KEYS = {
+    "repeats": bool, "categories": list, "not_categories": list, "lowest_price": (int, float, str),
+    "highest_price": (int, float, str), "per_category": int, "rest_mails": int,
+}  # fmt: skip
 VARIANT_KEYS = {"subject", "preheader", "mjml", "template", "share"}
 MAX_VARIANTS = 3
 LABELS = "ABC"
@@ -41,6 +46,7 @@ def create_campaign(spec: Any, *, by: Any = None) -> Campaign:
         rule=rules.check(spec["rule"]) if "rule" in spec else None,
         sender=_sender(spec),
         control_share=_share(spec, "control_share", 0.1),
+        filters=_picks(spec.get("picks", {})),
         demo=Shopper.objects.filter(demo=True).exists(),
         created_by=by,
     )
@@ -132,6 +138,19 @@ def _variant(campaign: Campaign, label: str, given: Any, n_variants: int) -> Non
         campaign=campaign, label=label, subject=_text(given, "subject"),
         preheader=preheader, mjml=mjml, share=share,
     )  # fmt: skip
+
+
+def _picks(given: Any) -> dict[str, Any]:
+    """Return the wishes for the picks as the campaign keeps them."""
+    if not isinstance(given, dict):
+        raise InputError(_("“picks” must be an object."))
+    _refuse_unknown(given, set(PICK_KEYS))
+    for name, value in given.items():
+        texts = isinstance(value, list) and all(isinstance(one, str) and storable(one) for one in value)
+        number = isinstance(value, bool) and PICK_KEYS[name] is not bool
+        if number or not isinstance(value, PICK_KEYS[name]) or (isinstance(value, list) and not texts):
+            raise InputError(_("“%(name)s” of “picks” has the wrong kind of value.") % {"name": name})
+    return Filters.from_json(given).to_json()
 
 
 def _moment(value: Any) -> datetime:

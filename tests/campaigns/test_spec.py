@@ -19,6 +19,14 @@ def test_a_good_specification_becomes_a_draft(inbox):
     assert (campaign.state, campaign.control_share, campaign.sender) == ("draft", 0.1, inbox)
 
 
+def test_wishes_for_the_picks_are_kept(inbox):
+    picks = {"repeats": True, "categories": ["A > B"], "lowest_price": 1.5, "rest_mails": 2, "per_category": 0}
+    kept = {"repeats": True, "categories": ["A > B"], "lowest_price": "1.5", "rest_mails": 2}
+    campaign = spec.create_campaign(GOOD | {"picks": picks})
+    campaign.refresh_from_db()
+    assert campaign.filters == kept
+
+
 def test_three_variants_share_the_audience(inbox):
     variants = [{"subject": f"Hi {n}", "template": "we_miss_you"} for n in range(3)]
     campaign = spec.create_campaign(GOOD | {"variants": variants})
@@ -33,6 +41,10 @@ def test_three_variants_share_the_audience(inbox):
         ({"sender": "Nobody"}, "no such sender"), ({"control_share": 1}, "control_share"),
         ({"control_share": float("nan")}, "control_share"), ({"control_share": True}, "control_share"),
         ({"send_at": "tomorrow"}, "send_at"), ({"send_at": "2026-05-01T09:00:00"}, "send_at"),
+        ({"picks": []}, "picks"), ({"picks": {"repeat": True}}, "repeat"), ({"picks": {"repeats": 1}}, "repeats"),
+        ({"picks": {"per_category": True}}, "per_category"), ({"picks": {"categories": [1]}}, "categories"),
+        ({"picks": {"lowest_price": 5, "highest_price": 4}}, "lowest price"), ({"picks": {"rest_mails": -1}}, "picks"),
+        ({"picks": {"lowest_price": "a lot"}}, "no price"),
         ({"variants": []}, "variants"), ({"variants": [1]}, "object"), ({"variants": [{}] * 4}, "variants"),
         ({"variants": [{"subject": "x"}]}, "either"),
         ({"variants": [{"subject": "x", "template": ["a"]}]}, "no template"),
