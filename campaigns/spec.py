@@ -18,7 +18,7 @@ from segments import rules
 from segments.models import Segment
 
 KEYS = {"name", "segment", "rule", "variants", "sender", "control_share", "send_at", "picks"}
-PICK_KEYS = {
+PICK_KEYS: dict[str, Any] = {
     "repeats": bool, "categories": list, "not_categories": list, "lowest_price": (int, float, str),
     "highest_price": (int, float, str), "per_category": int, "rest_mails": int,
 }  # fmt: skip
