@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from behaviour import bulk
 from behaviour.models import Event, Shop, Upload
 from mailai.errors import StateError
 from segments import order_reads, prediction_store, track_record
@@ -72,7 +73,8 @@ def predict(now: datetime | None = None, *, seed: int = 0) -> PredictionRun:
     run = _claim(now or timezone.now())
     started = time.perf_counter()
     try:
-        _work(run, started, seed)
+        with bulk.long_read():
+            _work(run, started, seed)
     except Exception as error:
         text = f"{type(error).__name__}: {error}"[:300]
         PredictionRun.objects.filter(pk=run.pk, state=STATE.RUNNING).update(
