@@ -1,10 +1,11 @@
 """What the recommender page shows, worked out once: rows of the leaderboard, the finding above it, health facts."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
 from behaviour.catalogue_pages import picture_url
 from behaviour.models import Event, Shopper
@@ -14,34 +15,8 @@ from recommender import artefacts, promotion, queries, reasons, serving
 from recommender.core.algorithms import BASELINE
 from recommender.models import TrainingRun
 from recommender.picks import Pick
+from recommender.words import LABELS, STEP_LABELS, label_of, name_of
 
-LABELS = {
-    "popular": (gettext_lazy("Most popular"), gettext_lazy("Baseline everyone must beat")),
-    "trending": (gettext_lazy("Trending"), gettext_lazy("Ordered more often lately")),
-    "bought_again": (gettext_lazy("Bought again"), gettext_lazy("Each shopper's own rhythm of orders")),
-    "next_basket": (gettext_lazy("Next basket"), gettext_lazy("Orders of shoppers who order alike")),
-    "user_based": (gettext_lazy("Shoppers like you"), gettext_lazy("User-based cosine similarity")),
-    "user_pearson": (gettext_lazy("Shoppers like you (correlation)"), gettext_lazy("User-based Pearson similarity")),
-    "svd": (gettext_lazy("Hidden tastes (SVD)"), gettext_lazy("Singular vectors of the matrix")),
-    "als": (gettext_lazy("Hidden tastes (ALS)"), gettext_lazy("Alternating least squares")),
-    "bpr": (gettext_lazy("Hidden tastes (BPR)"), gettext_lazy("Learns which product comes before which")),
-    "rating_regression": (gettext_lazy("Expected stars"), gettext_lazy("Linear regression of ratings")),
-    "item_cosine": (gettext_lazy("Goes with what you like"), gettext_lazy("Item-based cosine similarity")),
-    "item_tfidf": (gettext_lazy("Goes with what you like (tf-idf)"), gettext_lazy("Item-based tf-idf similarity")),
-    "item_bm25": (gettext_lazy("Goes with what you like (BM25)"), gettext_lazy("Item-based BM25 similarity")),
-    "rp3beta": (gettext_lazy("Two steps away"), gettext_lazy("Walk over shoppers and products (RP3beta)")),
-    "sequence": (gettext_lazy("What comes next"), gettext_lazy("Which product follows which")),
-    "content": (gettext_lazy("Similar products"), gettext_lazy("Words, category and price")),
-    "ease": (gettext_lazy("Linear model"), gettext_lazy("Every product from all others (EASE)")),
-    "slim_local": (gettext_lazy("Linear model, local"), gettext_lazy("Every product from its nearest (SLIM)")),
-}
-STEP_LABELS = {
-    "": gettext_lazy("Waiting for a worker"),
-    "reading": gettext_lazy("Reading what shoppers did"),
-    "testing": gettext_lazy("Testing on orders it has not seen"),
-    "learning": gettext_lazy("Learning from everything"),
-    "saving": gettext_lazy("Saving the model"),
-}
 LIVE, CHALLENGER, BASE, OTHER = "live", "challenger", "baseline", "other"
 N_TRY = 5
 
@@ -76,6 +51,16 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """A model that picked the products from a moment on, and who let it; by = "" is the rule."""
+
+    row: Row
+    at: datetime
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Fact:
     """One true sentence about the health of the recommender."""
 
@@ -83,22 +68,14 @@ class Fact:
     text: str
 
 
-def label_of(run: TrainingRun) -> str:
-    """Name a run as people know it: Shoppers like you v12."""
-    label = LABELS[run.algorithm][0] if run.algorithm in LABELS else run.algorithm
-    return f"{label} v{run.pk}"
-
-
 def rows(live: TrainingRun | None) -> list[Row]:
     """Return the leaderboard, best first."""
-    return [_row(run, live) for run in queries.leaderboard()]
+    return [row_of(run, live) for run in queries.leaderboard()]
 
 
-def _row(run: TrainingRun, live: TrainingRun | None) -> Row:
+def row_of(run: TrainingRun, live: TrainingRun | None) -> Row:
+    """Return a run as a row of the leaderboard."""
     hint = str(LABELS.get(run.algorithm, ("", ""))[1])
-    neighbours = run.params.get("model", {}).get("k")
-    if neighbours:
-        hint = _("User-based cosine, %(n)s neighbours") % {"n": neighbours}
     state = OTHER
     if live and run.pk == live.pk:
         state = LIVE
@@ -156,17 +133,37 @@ def _difference(run: TrainingRun, other: str) -> str:
     return text % ({name: f"{figure:.3f}" for name, figure in figures.items()} | {"n": numbers.count(n)})
 
 
-def progress() -> list[dict[str, Any]]:
-    """Return what waits and trains, with the step of each."""
-    return [
-        {
-            "label": label_of(run),
-            "step": STEP_LABELS.get(run.progress.get("step", ""), ""),
-            "done": run.progress.get("done", 0),
-            "of": run.progress.get("of", 1),
-        }
-        for run in queries.unfinished_runs()
-    ]
+def progress() -> dict[str, Any]:
+    """Return what trains, with its step, and the names of what waits; empty when nothing does."""
+    unfinished = list(queries.unfinished_runs())
+    if not unfinished:
+        return {}
+    running = [run for run in unfinished if run.state == TrainingRun.State.RUNNING]
+    return {
+        "running": [
+            {
+                "label": label_of(run),
+                "step": STEP_LABELS.get(run.progress.get("step", ""), ""),
+                "done": run.progress.get("done", 0),
+                "of": run.progress.get("of", 1),
+            }
+            for run in running
+        ],
+        "waiting": [name_of(run.algorithm) for run in unfinished if run.state == TrainingRun.State.QUEUED],
+    }
+
+
+def who_picked() -> list[Turn]:
+    """Return who picked the products, the newest first; the first one does now."""
+    turns = queries.turns()
+    live = turns[0].run if turns else None
+    return [Turn(row_of(turn.run, live), turn.at, str(turn.by or ""), said(turn.reason)) for turn in turns]
+
+
+def choices(live: TrainingRun | None, board: list[Row], turns: list[Turn]) -> list[Row]:
+    """Return every model that a person may put live, of the leaderboard and of those that served, each once."""
+    found = {row.key: row for row in [*board, *(turn.row for turn in turns)] if row.usable}
+    return [row for row in found.values() if live and row.run.pk != live.pk]
 
 
 def learnt_from(run: TrainingRun) -> list[tuple[str, int]]:
@@ -179,13 +176,14 @@ def learnt_from(run: TrainingRun) -> list[tuple[str, int]]:
 def health(live: TrainingRun) -> list[Fact]:
     """Return only what was checked just now."""
     facts = [_file_fact(live)]
-    last = queries.last_training()
-    if last and last.state == TrainingRun.State.FAILED:
-        facts.append(Fact("warn", _("The last training failed: %(why)s") % {"why": last.error}))
-    elif last and last.seconds is not None:
-        text = _("Trains once a day when something happened; the last one took %(n)s s")
-        facts.append(Fact("ok", text % {"n": f"{last.seconds:.1f}"}))
-    return facts + _hidden_facts()
+    ended = queries.newest_endings()
+    for run in ended:
+        if run.state == TrainingRun.State.FAILED:
+            text = _("%(model)s could not be trained: %(why)s")
+            facts.append(Fact("warn", text % {"model": name_of(run.algorithm), "why": run.error}))
+    seconds = sum(run.seconds or 0 for run in ended if run.created_at == max(one.created_at for one in ended))
+    text = _("Trains once a day when something happened; the last time took %(n)s s")
+    return [*facts, Fact("ok", text % {"n": f"{seconds:.0f}"}), *_hidden_facts()]
 
 
 def _hidden_facts() -> list[Fact]:
@@ -203,8 +201,8 @@ def _hidden_facts() -> list[Fact]:
             hidden["sold_out"],
         ),
         "newer": ngettext(
-            "%(n)s product has no event yet, so no model can pick it",
-            "%(n)s products have no event yet, so no model can pick them",
+            "%(n)s product has no event yet: only “Similar products” can find it",
+            "%(n)s products have no event yet: only “Similar products” can find them",
             hidden["newer"],
         ),
     }

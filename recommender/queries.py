@@ -216,10 +216,7 @@ def serving_run() -> TrainingRun | None:
 
 def earlier_champions() -> list[TrainingRun]:
     """Return the runs that served, newest first, each once."""
-    runs: dict[int, TrainingRun] = {}
-    for champion in Champion.objects.select_related("run")[: N_CHAMPIONS * 4]:
-        runs.setdefault(champion.run_id, champion.run)
-    return list(runs.values())[:N_CHAMPIONS]
+    return [turn.run for turn in turns()]
 
 
 def newest_of(algorithm: str) -> TrainingRun | None:
@@ -252,10 +249,19 @@ def history() -> "QuerySet[TrainingRun]":
     return TrainingRun.objects.select_related("requested_by")
 
 
-def last_training() -> TrainingRun | None:
-    """Return the newest training that came to an end."""
-    ended = (TrainingRun.State.DONE, TrainingRun.State.FAILED)
-    return TrainingRun.objects.filter(state__in=ended).order_by("-finished_at", "-id").first()
+def newest_endings() -> list[TrainingRun]:
+    """Return the newest training of each algorithm that came to an end, well or not."""
+    ended = TrainingRun.objects.filter(state__in=(TrainingRun.State.DONE, TrainingRun.State.FAILED))
+    newest = ended.order_by().values("algorithm").annotate(newest=Max("pk")).values("newest")
+    return list(ended.filter(pk__in=newest).order_by("pk"))
+
+
+def turns() -> list[Champion]:
+    """Return since when which models picked the products, newest first: each run once, by its newest turn."""
+    found: dict[int, Champion] = {}
+    for turn in Champion.objects.select_related("run", "by")[: N_CHAMPIONS * 4]:
+        found.setdefault(turn.run_id, turn)
+    return list(found.values())[:N_CHAMPIONS]
 
 
 def unshowable_products() -> dict[str, int]:

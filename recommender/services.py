@@ -20,6 +20,7 @@ from recommender.models import TrainingRun
 from recommender.promotion import promote
 from recommender.serving import top_products
 from recommender.training import train
+from recommender.words import name_of
 
 __all__ = [
     "champion",
@@ -85,6 +86,12 @@ def _asked(algorithm: str) -> list[str]:
         return [algorithm]
     text = _("There is no algorithm %(name)s. Choose one of: %(known)s.")
     raise InputError(text % {"name": algorithm, "known": ", ".join([AUTO, ALL, *known])})
+
+
+def choices_to_train() -> list[tuple[str, str]]:
+    """Return what a person may ask to be trained, with its name: several at once, or one algorithm."""
+    several = [(AUTO, _("What every night trains")), (ALL, _("All algorithms"))]
+    return [*several, *((name, name_of(name)) for name in (*ALGORITHMS, *COMPOSITES))]
 
 
 def train_with_siblings(run_id: int) -> None:

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from recommender import services
+from recommender.core.algorithms import ALGORITHMS, COMPOSITES
 from recommender.models import Champion, TrainingRun
 from tests.recommender.test_training import train_all
 
@@ -138,3 +139,92 @@ def test_the_history_costs_the_same_queries_however_long(client_for, manager, sh
     )
     with django_assert_num_queries(len(few)):
         client.get(address)
+
+
+def test_more_models_and_their_turns_cost_no_more_queries(client_for, manager, shop, tastes, django_assert_num_queries):
+    popular, personal = train_all()
+    client = client_for(manager)
+    address = reverse("recommender:models")
+    client.get(address)
+    with CaptureQueriesContext(connection) as few:
+        client.get(address)
+    done = {"state": "done", "metrics": personal.metrics, "data_to": personal.data_to, "split_at": personal.split_at}
+    others = [TrainingRun.objects.create(algorithm=name, artefact="x", **done) for name in ("als", "ease", "content")]
+    Champion.objects.bulk_create([Champion(run=run, by=manager) for run in [*others, popular, personal]])
+    with django_assert_num_queries(len(few)):
+        page = client.get(address).content.decode()
+    assert "Linear model v" in page
+
+
+def test_the_way_back_to_an_earlier_champion_is_one_button(client_for, manager, marketer, shop, tastes):
+    old = train_all()[1]
+    new = train_all()[1]
+    assert services.champion() == new
+    page = client_for(manager).get(reverse("recommender:models")).content.decode()
+    assert f'data-mx-open="#use-{old.uuid}"' in page
+    assert f'id="use-{old.uuid}"' in page
+    assert f"Go back to Shoppers like you v{old.pk}" in page
+    assert "by the rule" in page
+    assert "Go back to" not in client_for(marketer).get(reverse("recommender:models")).content.decode()
+    client_for(manager).post(reverse("recommender:promote", args=[old.uuid]))
+    assert services.champion() == old
+    assert f"chosen by {manager}" in client_for(manager).get(reverse("recommender:models")).content.decode()
+
+
+def test_the_page_says_whom_the_live_model_serves_worse_and_what_popular_products_take(
+    client_for, manager, shop, tastes
+):
+    personal = train_all()[1]
+    group = {"by": "orders", "group": "new", "least": 1, "most": 1, "shoppers": 31, "ndcg": 0.1, "worse": True}
+    group |= {"difference": -0.2, "difference_low": -0.3, "difference_high": -0.1}
+    fine = group | {"group": "heavy", "most": 9, "worse": False, "difference_high": 0.1}
+    personal.metrics |= {"groups": [group, fine]}
+    head = next(row for row in personal.metrics["bias"] if row["part"] == "head")
+    head |= {"exposure": 0.75, "purchases_after": 0.5}
+    personal.save()
+    page = client_for(manager).get(reverse("recommender:models")).content.decode()
+    assert "Worse picks than the whole: New: one day with an order" in page
+    assert "-0.200 against all shoppers, between -0.300 and -0.100" in page
+    assert page.count("No sure difference") == 1
+    assert "The most popular tenth takes 75.0% of the places, and has 50.0% of the orders" in page
+
+
+def test_one_algorithm_or_all_of_them_can_be_asked_for(client_for, manager, shop, tastes):
+    client = client_for(manager)
+    client.post(reverse("recommender:train"), {"algorithm": "ease"})
+    assert [run.algorithm for run in TrainingRun.objects.all()] == ["ease"]
+    waiting = client.get(reverse("recommender:progress")).content.decode()
+    assert "Linear model" in waiting
+    client.post(reverse("recommender:train"), {"algorithm": "all"})
+    assert TrainingRun.objects.count() == len({*ALGORITHMS, *COMPOSITES})
+    answer = client.post(reverse("recommender:train"), {"algorithm": "magic"}, follow=True)
+    assert "There is no algorithm magic" in answer.content.decode()
+
+
+def test_any_trained_model_can_stand_beside_the_live_one(client_for, manager, shop, tastes, train):
+    train_all()
+    (bm25,) = train("item_bm25")
+    shopper = tastes["shoppers"][3].pseudonym
+    asked = {"q": shopper, "with": str(bm25.uuid)}
+    page = client_for(manager).get(reverse("recommender:try"), asked, headers={"HX-Request": "true"}).content.decode()
+    assert f'<div class="hd">Goes with what you like (BM25) v{bm25.pk}</div>' in page
+    assert f'value="{bm25.uuid}" selected' in page
+
+
+def test_errors_of_predicted_stars_stand_apart_from_the_rankings(client_for, manager, shop, tastes, train):
+    train_all()
+    client = client_for(manager)
+    assert "Predicted stars" not in client.get(reverse("recommender:models")).content.decode()
+    (run,) = train("rating_regression")
+    run.metrics["stars"] = {"rmse": 0.912, "mse": 0.832, "mae": 0.701, "n": 1234}
+    run.save()
+    page = client.get(reverse("recommender:models")).content.decode()
+    for figure in ("Predicted stars", "0.912", "0.832", "0.701", "1,234"):
+        assert figure in page
+
+
+def test_a_model_whose_newest_training_failed_is_named(client_for, manager, shop, tastes):
+    train_all()
+    TrainingRun.objects.create(algorithm="ease", state="failed", error="It is too large.")
+    page = client_for(manager).get(reverse("recommender:models")).content.decode()
+    assert "Linear model could not be trained: It is too large." in page
