@@ -50,23 +50,17 @@ def group_rows(run: TrainingRun) -> list[GroupRow]:
 
 
 def _name(group: dict[str, Any]) -> str:
-    ends = {end: _number(group.get(end)) for end in ("least", "most")}
     if group["by"] == "orders":
         texts = {
             "new": _("New: one day with an order"),
             "light": _("Light: %(least)s to %(most)s days with orders"),
             "heavy": _("Heavy: %(least)s to %(most)s days with orders"),
         }
-        return texts[group["group"]] % ends
+        return texts[group["group"]] % {end: f"{group[end] or 0:.0f}" for end in ("least", "most")}
     if group["by"] == "price":
-        return _("%(n)s of 5: %(least)s to %(most)s") % (ends | {"n": group["group"]})
+        ends = {end: f"{group[end] or 0:.2f}" for end in ("least", "most")}
+        return _("Mean price %(least)s to %(most)s") % ends
     return _("Other countries") if group["group"] == "other" else str(group["group"])
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return numbers.NOTHING
-    return f"{value:.0f}" if value == int(value) else f"{value:.2f}"
 
 
 def group_finding(rows: list[GroupRow]) -> str:
