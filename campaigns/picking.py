@@ -88,10 +88,11 @@ class _Faults:
     @classmethod
     def read(cls, campaign: Campaign, messages: Sequence[Message], product_ids: set[int]) -> "_Faults":
         filters = filters_of(campaign)
-        fine = dict(sellable().filter(filters.prices, pk__in=product_ids).values_list("pk", "category"))
-        fine = {pk: category for pk, category in fine.items() if filters.wants(category)}
-        gone = Product.objects.in_bulk(product_ids - fine.keys())
-        faults = {pk: _fault(gone.get(pk)) for pk in product_ids - fine.keys()}
+        shown = dict(sellable().filter(pk__in=product_ids).values_list("pk", "category"))
+        priced = set(Product.objects.filter(filters.prices, pk__in=shown).values_list("pk", flat=True))
+        gone = Product.objects.in_bulk(product_ids - shown.keys())
+        faults = {pk: _fault(gone.get(pk)) for pk in product_ids - shown.keys()}
+        faults |= {pk: UNWANTED for pk, category in shown.items() if pk not in priced or not filters.wants(category)}
         if filters.repeats or not messages:
             return cls(faults, set())
         since = min(message.planned_at for message in messages)
@@ -114,7 +115,7 @@ def _fault(product: Product | None) -> str:
         return INACTIVE
     if product.stock is not None and product.stock <= 0:
         return SOLD_OUT
-    return UNWANTED if sellable().filter(pk=product.pk).exists() else NO_PICTURE
+    return NO_PICTURE
 
 
 def _replaced(own: list[Pick], spare: list[Pick], message: Message, faults: _Faults) -> Checked:
