@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from behaviour.ahead import worked
 from segments.core import backtest, buying, drivers, features, floor, outlook, ranges
 from segments.core.backtest import Round
 from segments.core.order_book import Known, OrderBook, known_at
@@ -127,8 +128,8 @@ def predict(
     columns = {name: np.empty(n, np.float32) for name in (*FLOAT_COLUMNS, *DAY_COLUMNS)}
     reason = np.full((n, MOST_REASONS), -1, np.int8)
     weight, value = np.zeros((2, n, MOST_REASONS), np.float32)
-    for start in range(0, n, BLOCK):
-        block = slice(start, min(start + BLOCK, n))
+
+    def tell(block: slice) -> None:
         part = known.take(np.arange(block.start, block.stop))
         says = {name: column[same.back[block]] for name, column in table.items()}
         rows = features.matrix(part, activity[block])
@@ -136,6 +137,9 @@ def predict(
             columns[name][block] = numbers
         found = _parts(lesson, says, rows, usual)
         reason[block], weight[block], value[block] = _strongest(found, rows)
+
+    # Trees leave Python's lock alone while they are asked.
+    for _told in worked((slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)), tell, threads=2):
         beat()
     percentiles = {name: percentile(columns[of]) for name, of in PERCENTILES.items()}
     return Forecast(shoppers, columns, percentiles, reason, weight, value)
