@@ -1,5 +1,7 @@
 from django.apps import AppConfig
 
+from recommender import shown
+
 
 class CampaignsConfig(AppConfig):
     name = "campaigns"
@@ -9,7 +11,6 @@ class CampaignsConfig(AppConfig):
         # Models can only be imported once all apps are loaded.
         from campaigns.picking import shown_products
         from campaigns.sent_mails import SentMails, waiting
-        from recommender import shown
         from segments import mails, usage
 
         mails.register(SentMails())

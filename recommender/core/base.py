@@ -97,6 +97,12 @@ class Recommender(ABC):
         The caller passes few enough users that users x items fits into BLOCK_CELLS.
         """
 
+    def scores_within(
+        self, users: Interactions, exclude: csr_matrix | None, allowed: np.ndarray | None
+    ) -> csr_matrix | np.ndarray:
+        """Return ``scores``, or, where an item's score depends on the others, those among what may be picked."""
+        return self.scores(users)
+
     def recommend(
         self,
         users: Interactions,
@@ -124,7 +130,8 @@ class Recommender(ABC):
         items, best = np.full((users.n_users, k), -1, np.int32), np.zeros((users.n_users, k), np.float32)
         for block in blocks(users.n_users, users.n_items):
             out = None if exclude is None else exclude[block]
-            items[block], best[block] = top_k(self.scores(users.part(block)), k, exclude=out, allowed=allowed)
+            scores = self.scores_within(users.part(block), out, allowed)
+            items[block], best[block] = top_k(scores, k, exclude=out, allowed=allowed)
             beat()
         return items, best
 

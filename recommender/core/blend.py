@@ -113,32 +113,14 @@ class Blend(Composite):
 
     def scores(self, users: Interactions) -> np.ndarray:
         """Return the weighted votes."""
-        return self._votes(users, None, None)
+        return self.scores_within(users, None, None)
 
-    def _votes(self, users: Interactions, exclude: csr_matrix | None, allowed: np.ndarray | None) -> np.ndarray:
+    def scores_within(self, users: Interactions, exclude: csr_matrix | None, allowed: np.ndarray | None) -> np.ndarray:
+        """Return the weighted votes; a member's maximum is taken over the items that may be picked."""
         total = np.zeros((users.n_users, users.n_items), np.float32)
         for member, weight in zip(self.members, self.weights, strict=True):
             total += np.float32(weight) * shares(member.scores(users), exclude, allowed)
         return total
-
-    def recommend(
-        self,
-        users: Interactions,
-        k: int,
-        *,
-        exclude: csr_matrix | None = None,
-        allowed: np.ndarray | None = None,
-        beat: Beat = silent,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the best items; a member's maximum is taken over the items that may be picked."""
-        items, best = np.full((users.n_users, k), -1, np.int32), np.zeros((users.n_users, k), np.float32)
-        for block in blocks(users.n_users, users.n_items):
-            out = None if exclude is None else exclude[block]
-            items[block], best[block] = top_k(
-                self._votes(users.part(block), out, allowed), k, exclude=out, allowed=allowed
-            )
-            beat()
-        return items, best
 
 
 def shares(

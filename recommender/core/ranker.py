@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recommender.core.base import Beat, Recommender, blocks, silent
+from recommender.core.base import Beat, Recommender, blocks
 from recommender.core.blend import Composite
 from recommender.core.catalogue import Catalogue
 from recommender.core.evaluation import Exam
@@ -176,9 +176,10 @@ class TwoStage(Composite):
 
     def scores(self, users: Interactions) -> np.ndarray:
         """Return the order of the trees as numbers in (0, 1), 0 for what nobody named."""
-        return self._ranked(users, None, None)
+        return self.scores_within(users, None, None)
 
-    def _ranked(self, users: Interactions, exclude: csr_matrix | None, allowed: np.ndarray | None) -> np.ndarray:
+    def scores_within(self, users: Interactions, exclude: csr_matrix | None, allowed: np.ndarray | None) -> np.ndarray:
+        """Return the order of the candidates, which are named among the items that may be picked."""
         answer = np.zeros((users.n_users, users.n_items), np.float32)
         if not self.members or not users.n_users or not users.n_items:
             return answer
@@ -200,23 +201,6 @@ class TwoStage(Composite):
 
             self._boosters = [lightgbm.Booster(model_str=text) for text in self.texts]
         return self._boosters
-
-    def recommend(
-        self,
-        users: Interactions,
-        k: int,
-        *,
-        exclude: csr_matrix | None = None,
-        allowed: np.ndarray | None = None,
-        beat: Beat = silent,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the best items; candidates are named among those that may be picked."""
-        items, best = np.full((users.n_users, k), -1, np.int32), np.zeros((users.n_users, k), np.float32)
-        for block in blocks(users.n_users, users.n_items):
-            out = None if exclude is None else exclude[block]
-            items[block], best[block] = top_k(self._ranked(users.part(block), out, allowed), k)
-            beat()
-        return items, best
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays of the members, of the items, and the trees as the bytes of their text."""
