@@ -1,13 +1,11 @@
 """The doors of this room: ask for a training, run it, sweep what was left behind, promote, pick products."""
 
-import logging
 import time
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -15,6 +13,7 @@ from behaviour.models import Upload
 from mailai.accounts import audit
 from mailai.errors import InputError, StateError
 from recommender import queries
+from recommender.claimed import MAX_TRIES, take_up
 from recommender.core.algorithms import ALGORITHMS, AUTOMATIC, COMPOSITES
 from recommender.models import TrainingRun
 from recommender.promotion import promote
@@ -33,13 +32,9 @@ __all__ = [
     "train_with_siblings",
 ]
 
-logger = logging.getLogger(__name__)
 AUTO, ALL = "auto", "all"
 # After this long a worker that trains begins no further run of the request by itself: emails want a turn.
 BURST_SECONDS = 60.0
-# A run beats every few seconds; this long without a beat means that its worker is gone.
-DEAD_AFTER = timedelta(minutes=5)
-MAX_TRIES = 3
 
 
 def champion() -> TrainingRun | None:
@@ -141,17 +136,10 @@ def waiting_runs() -> list[int]:
 
 def sweep() -> list[int]:
     """Queue again what a dead worker left, give up after three tries, and return what waits."""
-    dead = Q(heartbeat_at__lt=timezone.now() - DEAD_AFTER) | Q(heartbeat_at=None)
-    lost = TrainingRun.objects.filter(dead, state=TrainingRun.State.RUNNING)
     sentence = _(
         "The worker stopped %(n)s times during this training. Look at its memory; the last model goes on serving."
     )
-    n = lost.filter(tries__gte=MAX_TRIES).update(
-        state=TrainingRun.State.FAILED, error=sentence % {"n": MAX_TRIES}, finished_at=timezone.now()
-    )
-    again = lost.update(state=TrainingRun.State.QUEUED, progress={})
-    if n or again:
-        logger.warning("Training: %s runs queued again, %s given up", again, n)
+    take_up(TrainingRun, sentence % {"n": MAX_TRIES}, progress={})
     return waiting_runs()
 
 

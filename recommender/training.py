@@ -2,19 +2,16 @@
 
 import logging
 import time
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from inspect import signature
-from typing import Any
+from typing import Any, cast
 
-from django.db import OperationalError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from mailai.claims import claim_one
-from mailai.errors import MailAIError, StateError
+from mailai.errors import MailAIError
 from recommender import artefacts, promotion, queries, sharing
+from recommender.claimed import Claimed
 from recommender.core import metrics
 from recommender.core.algorithms import ALGORITHMS, COMPOSITES, create
 from recommender.core.base import Recommender
@@ -32,43 +29,17 @@ STARS = {
     "mse": metrics.mean_squared_error,
     "mae": metrics.mean_absolute_error,
 }
-# A heartbeat on the row at most this often, however small the blocks are.
-BEAT_SECONDS = 2.0
 
 
-@dataclass
-class Work:
-    """A claimed run: it may be written to only while this worker owns it."""
+class Work(Claimed):
+    """A claimed run."""
 
-    run: TrainingRun
-    step: int = 0
-    last_beat: float = 0.0
+    @property
+    def run(self) -> TrainingRun:
+        """The run."""
+        return cast(TrainingRun, self.row)
 
-    def update(self, **changes: Any) -> None:
-        """Write to the row, with a heartbeat.
-
-        Raises
-        ------
-        StateError : another worker owns it by now.
-        """
-        changes["heartbeat_at"] = timezone.now()
-        own = TrainingRun.objects.filter(
-            pk=self.run.pk, state=TrainingRun.State.RUNNING, started_at=self.run.started_at, tries=self.run.tries
-        )
-        if not own.update(**changes):
-            raise StateError(_("Another worker has taken this training over."))
-        for name, value in changes.items():
-            setattr(self.run, name, value)
-
-    def beat(self) -> None:
-        """Show that work goes on."""
-        if time.monotonic() - self.last_beat > BEAT_SECONDS:
-            self.last_beat = time.monotonic()
-            # SQLite refuses at once to write during a read that began before somebody else wrote: the next one beats.
-            with suppress(OperationalError):
-                self.update()
-
-    def begin(self, step: str) -> None:
+    def step(self, step: str) -> None:
         """Begin a step of the progress bar."""
         self.update(progress={"step": step, "done": STEPS.index(step), "of": len(STEPS)})
 
@@ -76,51 +47,40 @@ class Work:
 def train(run_id: int) -> TrainingRun:
     """Train a queued run; run twice, or by two workers, it trains once."""
     run = TrainingRun.objects.get(pk=run_id)
-    started = timezone.now()
-    if not claim_one(
-        run, from_status="queued", to_status="running", started_at=started, heartbeat_at=started, tries=run.tries + 1,
-        error="",
-    ):  # fmt: skip
-        run.refresh_from_db()
-        return run
-    run.refresh_from_db()
     work = Work(run)
+    if not work.begin():
+        return run
     forget_peak()
     try:
         _train(work)
     except MailAIError as error:
-        _fail(work, str(error))
+        work.fail(str(error))
     except Exception:
         logger.exception("Training run %s failed", run.uuid)
-        _fail(work, _("Training stopped with an error that nobody expected. The last good model goes on serving."))
+        work.fail(_("Training stopped with an error that nobody expected. The last good model goes on serving."))
     finally:
         sharing.forget(run)
     run.refresh_from_db()
     return run
 
 
-def _fail(work: Work, sentence: str) -> None:
-    own = TrainingRun.objects.filter(pk=work.run.pk, state=TrainingRun.State.RUNNING, tries=work.run.tries)
-    own.update(state=TrainingRun.State.FAILED, error=sentence[:500], finished_at=timezone.now())
-
-
 def _train(work: Work) -> None:
     clock = time.monotonic()
-    work.begin("reading")
+    work.step("reading")
     lesson = sharing.lesson(work.run, work.beat)
     shop, log = lesson.shop, lesson.shop.log
     work.update(
         n_events=log.counts(), n_shoppers=len(shop.shoppers), n_products=len(shop.products), demo=shop.demo,
         data_from=_moment(log.days.min()), data_to=_moment(log.days.max()),
     )  # fmt: skip
-    work.begin("testing")
+    work.step("testing")
     champion = queries.serving_run()
     model = _begun(work.run)
     found = _test(work, model, lesson, champion)
     work.update(metrics=found, split_at=_moment(lesson.split.at), params=work.run.params | {"model": model.params})
-    work.begin("learning")
+    work.step("learning")
     model.fit(lesson.everything(model), shop.catalogue, beat=work.beat)
-    work.begin("saving")
+    work.step("saving")
     artefact = lesson.artefact(model)
     name, sha256 = artefacts.save(work.run, artefact)
     work.update(

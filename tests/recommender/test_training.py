@@ -14,7 +14,7 @@ from behaviour import consent
 from behaviour.models import Event, Product, Shopper
 from mailai.accounts.models import AuditEntry
 from mailai.errors import ArtefactError, InputError, StateError
-from recommender import artefacts, queries, services, tasks, training
+from recommender import artefacts, claimed, queries, services, tasks, training
 from recommender.models import Champion, TrainingRun
 from recommender.picks import LEVELS, Pick
 from recommender.reasons import reason_texts, reasons_for
@@ -321,5 +321,5 @@ def test_a_heartbeat_that_the_database_refuses_stops_no_training(tastes, monkeyp
 
     update = training.Work.update
     monkeypatch.setattr(training.Work, "update", locked)
-    monkeypatch.setattr(training, "BEAT_SECONDS", -1.0)
+    monkeypatch.setattr(claimed, "BEAT_SECONDS", -1.0)
     assert {run.state for run in train_all()} == {"done"}
