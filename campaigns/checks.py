@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from behaviour import identity
 from behaviour.catalogue import sellable
 from behaviour.models import Shop, Shopper
-from campaigns import content, planning
+from campaigns import content, planning, wishes
 from campaigns.core import language
 from campaigns.models import Campaign, Sender, Variant
 from recommender.boards import label_of
@@ -148,7 +148,7 @@ def _content(campaign: Campaign, variants: list[Variant]) -> list[Check]:
         _fallbacks(campaign, variants),
     ]
     if compiled["n_picks"]:
-        rows.append(_picks(compiled["n_picks"]))
+        rows.append(_picks(campaign, compiled["n_picks"]))
     pictures = html.count("<img") - 1
     described = html.count('alt="') - html.count('alt=""')
     if pictures > described + compiled["n_picks"]:
@@ -171,9 +171,13 @@ def _fallbacks(campaign: Campaign, variants: list[Variant]) -> Check:
     return _row("warn", text, detail, "content", campaign)
 
 
-def _picks(n: int) -> Check:
+def _picks(campaign: Campaign, n: int) -> Check:
     run = champion()
-    n_products = sellable().count()
+    found = wishes.fitting(wishes.filters_of(campaign))
+    n_products = found.n_products
+    if found.n_slots < n <= sellable().count():
+        detail = _("Widen what the picks may be, on the step “Content”.")
+        return _row("bad", _("Too few products fit what the picks may be"), detail, "content", campaign)
     if n_products < n:
         detail = _("Picks need products that are active, in stock and have a picture. Upload your products.")
         return _row("bad", _("There are too few products to recommend"), detail)

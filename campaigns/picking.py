@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
-from django.conf import settings
 from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 
 from behaviour.catalogue import sellable
 from behaviour.models import Event, Product
 from campaigns.models import Campaign, Message
-from recommender.filters import Filters
+from campaigns.wishes import filters_of
 from recommender.picks import Pick
 from recommender.services import top_products
 
@@ -34,12 +33,6 @@ class Checked:
 
     picks: list[Pick]
     spare: list[Pick]
-
-
-def filters_of(campaign: Campaign, *, draw: bool = False) -> Filters:
-    """Return what a campaign wants of its picks; ``draw``: with the share that is tried out, seeded by the campaign."""
-    share = settings.MAILAI_EXPLORATION / 100 if draw else 0.0
-    return Filters.from_json(campaign.filters, exploration=share, decision=campaign.seed)
 
 
 def plan_picks(campaign: Campaign, shopper_ids: Sequence[int], n: int, now: datetime) -> dict[int, list[Pick]]:

@@ -13,9 +13,10 @@ from django.conf import settings
 
 from behaviour import identity
 from behaviour.models import Identity, Product, Shop, Shopper
-from campaigns import addresses, content, picking
+from campaigns import addresses, content
 from campaigns.core import language
 from campaigns.models import Campaign, Message, Sender, Variant
+from campaigns.wishes import filters_of
 from mailai.errors import DeliveryError
 from mailai.ui.numbers import price as price_text
 from recommender.picks import Pick
@@ -115,9 +116,7 @@ def preview(campaign: Campaign, variant: Variant, shopper: Shopper) -> Rendered:
     shop = Shop.current()
     compiled, _links = content.compile_variant(variant, shop.url or settings.MAILAI_PUBLIC_URL)
     n = compiled["n_picks"]
-    picks = (
-        top_products([shopper.pk], n, filters=picking.filters_of(campaign), run=campaign.run) if n else {shopper.pk: []}
-    )
+    picks = top_products([shopper.pk], n, filters=filters_of(campaign), run=campaign.run) if n else {shopper.pk: []}
     batch = read_batch([shopper], picks)
     return render(compiled, shopper, picks[shopper.pk], batch, message=None)
 

@@ -78,11 +78,16 @@ def _keep(segment: Segment | None) -> None:
 
 
 @transaction.atomic
-def set_content(campaign: Campaign, mjml: str, *, by: Any) -> None:
-    """Store the content, faults and all: a broken draft is still a draft. All subjects share it."""
+def set_content(campaign: Campaign, mjml: str, *, filters: dict[str, Any] | None = None, by: Any) -> None:
+    """Store the content, faults and all: a broken draft is still a draft. All subjects share it.
+
+    ``filters`` is what the picks may be (campaigns.wishes.kept); None leaves it as it is.
+    """
     draft_of(campaign).variants.update(mjml=mjml.replace("\r\n", "\n"))
-    _save(campaign)
-    audit.record("campaign.content", campaign, by=by, characters=len(mjml))
+    if filters is not None:
+        campaign.filters = filters
+    _save(campaign, "filters")
+    audit.record("campaign.content", campaign, by=by, characters=len(mjml), picks=campaign.filters)
 
 
 @transaction.atomic
@@ -131,8 +136,10 @@ def duplicate(campaign: Campaign, *, by: Any) -> Campaign:
         )
         for variant in campaign.variants.all()
     )  # fmt: skip
-    copy.sender = campaign.sender
-    _save(copy, "sender")
+    copy.sender, copy.filters = campaign.sender, campaign.filters
+    # A rule of its own is the audience; where a segment is, the rule is only what the segment was at the time.
+    copy.rule = None if campaign.segment else campaign.rule
+    _save(copy, "sender", "filters", "rule")
     return copy
 
 

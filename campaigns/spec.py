@@ -8,19 +8,18 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from behaviour.models import Shopper
-from campaigns import content, planning
+from campaigns import content, planning, wishes
 from campaigns.models import Campaign, Sender, Variant
 from mailai.accounts import audit
 from mailai.errors import InputError
 from mailai.texts import storable
-from recommender.filters import Filters
 from segments import rules
 from segments.models import Segment
 
 KEYS = {"name", "segment", "rule", "variants", "sender", "control_share", "send_at", "picks"}
 PICK_KEYS: dict[str, Any] = {
     "repeats": bool, "categories": list, "not_categories": list, "lowest_price": (int, float, str),
-    "highest_price": (int, float, str), "per_category": int, "rest_mails": int,
+    "highest_price": (int, float, str), "per_category": int, "rest_mails": int, "exploration": (int, float),
 }  # fmt: skip
 VARIANT_KEYS = {"subject", "preheader", "mjml", "template", "share"}
 MAX_VARIANTS = 3
@@ -150,7 +149,7 @@ def _picks(given: Any) -> dict[str, Any]:
         number = isinstance(value, bool) and PICK_KEYS[name] is not bool
         if number or not isinstance(value, PICK_KEYS[name]) or (isinstance(value, list) and not texts):
             raise InputError(_("“%(name)s” of “picks” has the wrong kind of value.") % {"name": name})
-    return Filters.from_json(given).to_json()
+    return wishes.kept(given)
 
 
 def _moment(value: Any) -> datetime:

@@ -16,9 +16,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from behaviour.models import Shop
-from campaigns import checks, content, delivery, planning, queries, senders, services, tasks
+from campaigns import checks, content, delivery, planning, queries, senders, services, tasks, wishes
 from campaigns.forms import AudienceForm, ContentForm, SubjectForm, TestMailForm, TimingForm, audience_initial
 from campaigns.models import Campaign, Sender
+from campaigns.pick_forms import PicksForm
 from mailai.accounts.roles import MARKETER, UserRequest, require_role
 from mailai.errors import DeliveryError, InputError, StateError
 from segments.models import Segment
@@ -167,23 +168,31 @@ def content_step(request: UserRequest, uuid: UUID) -> HttpResponse:
     if request.method == "POST":
         mjml = _starter(request.POST.get("starter")) or request.POST.get("mjml", "")
         form = ContentForm({"mjml": mjml})
-        if form.is_valid():
-            services.set_content(campaign, form.cleaned_data["mjml"], by=request.user)
+        # A ready-made email is chosen by a form of its own, which says nothing of the picks.
+        picks = PicksForm(request.POST if "picks" in request.POST else None, campaign=campaign)
+        if form.is_valid() and (not picks.is_bound or picks.is_valid()):
+            filters = picks.cleaned_data["filters"] if picks.is_bound else None
+            services.set_content(campaign, form.cleaned_data["mjml"], filters=filters, by=request.user)
             stay = "starter" in request.POST or "save" in request.POST
             return redirect(
                 "campaigns:content" if stay or checks.content_faults(campaign) else "campaigns:subject", uuid
             )
     else:
         form = ContentForm({"mjml": variant.mjml if variant else ""})
+        picks = PicksForm(campaign=campaign)
     context = {
         "form": form,
+        "picks": picks,
+        "wishes": wishes.words(campaign),
+        "fitting": wishes.fitting(wishes.filters_of(campaign)),
+        "n_picks": checks.n_picks(variant) if variant else 0,
         "written": bool(variant and variant.mjml.strip()),
         "starters": content.STARTERS,
         "fields": [f"{{{{ {name} }}}}" for name in content.FIELDS] + ['<mai-picks count="3" />'],
         "faults": checks.content_faults(campaign) if variant and variant.mjml else [],
         "preview": _preview_frame(campaign, _number(request)),
     }
-    return _page(request, "content", campaign, 422 if form.errors else 200, **context)
+    return _page(request, "content", campaign, 422 if form.errors or picks.errors else 200, **context)
 
 
 def _starter(key: str | None) -> str:
@@ -309,6 +318,7 @@ def review(request: UserRequest, uuid: UUID, form: TestMailForm | None = None, s
         "variants": variants,
         "written": bool(variants and variants[0].mjml.strip()),
         "n_picks": checks.n_picks(variants[0]) if variants else 0,
+        "wishes": wishes.words(campaign),
         "test_form": form or TestMailForm(initial={"to": request.user.email}),
         "zone": Shop.current().timezone,
     }

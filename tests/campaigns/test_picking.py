@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from behaviour.models import Product
-from campaigns import delivery, inbox, picking, planning
+from campaigns import delivery, inbox, picking, planning, wishes
 from campaigns.models import InboxMail, Message
 from recommender.filters import Filters
 from recommender.services import top_products
@@ -153,7 +153,7 @@ def test_draws_of_a_campaign_are_its_own_and_their_probabilities_logged(shoppers
     campaign = make_campaign(inbox)
     planning.plan_campaign(campaign.pk)
     campaign.refresh_from_db()
-    filters = picking.filters_of(campaign, draw=True)
+    filters = wishes.filters_of(campaign, draw=True)
     assert (filters.exploration, filters.decision) == (0.5, campaign.seed)
     for message in Message.objects.all():
         again = top_products([message.shopper_id], 3 + picking.SPARE, filters=filters)[message.shopper_id]
@@ -162,4 +162,4 @@ def test_draws_of_a_campaign_are_its_own_and_their_probabilities_logged(shoppers
         ]
         # Five products are left to each: the best one half and a fifth of the other half, the others a fifth of it.
         assert message.picks[0]["probability"] in (pytest.approx(0.6), pytest.approx(0.1))
-    assert picking.filters_of(campaign).exploration == 0.0
+    assert wishes.filters_of(campaign).exploration == 0.0
