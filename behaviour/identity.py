@@ -118,6 +118,20 @@ def hand_over(moves: Sequence[tuple[int, int, Sequence[str]]]) -> list[list[str]
     return given
 
 
+def put_back(rows: dict[int, dict[str, str]]) -> None:
+    """Let identities have these fields again, by shopper; an address that is somebody else's today stays there."""
+    there = identities_of(rows)
+    wanted = {crypto.blind_index(row["email"]): pk for pk, row in rows.items() if row.get("email")}
+    owners = Identity.objects.filter(email_index__in=wanted).values_list("email_index", "shopper_id")
+    taken = {wanted[str(index)] for index, owner in owners if "email" not in rows.get(owner, ())}
+    changed = []
+    for pk, row in rows.items():
+        said = {name: value for name, value in row.items() if not (name == "email" and pk in taken)}
+        if said:
+            changed.append(_fill(there.get(pk) or Identity(shopper_id=pk), said))
+    _write_all(changed)
+
+
 def _write_all(rows: Sequence[Identity]) -> None:
     """Write rows between which an address moved: nobody has it for a moment, so that it stays unique."""
     there = [row for row in rows if row.pk]

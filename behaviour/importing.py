@@ -159,14 +159,15 @@ def loader_for(upload: Upload, kind: str) -> Loader:
 
 
 def _run(upload: Upload, run: str) -> None:
+    loader = loader_for(upload, upload.kind)
     with bulk.long_load():
-        found = _load(upload, run)
-    _complete(upload, run, found)
+        found = _load(upload, run, loader)
+    _complete(upload, run, loader, found)
 
 
-def _load(upload: Upload, run: str) -> Counter[str]:
+def _load(upload: Upload, run: str, loader: Loader) -> Counter[str]:
     """Load all blocks that no earlier run loaded, and return what was found over all of them."""
-    loader, quality = loader_for(upload, upload.kind), Collector(upload)
+    quality = Collector(upload)
     reading = scout(upload, beat=lambda: _own(upload, run, checkpoint=upload.checkpoint))
     with open_table(upload) as table:
         first_load.begin(upload, table.match)
@@ -265,18 +266,26 @@ def refuse_taken_addresses(loader: Loader, cleaned: Cleaned) -> None:
         cleaned.frame = cleaned.frame.filter(~cleaned.frame["row"].is_in(list(taken)))
 
 
-def _complete(upload: Upload, run: str, found: Counter[str]) -> None:
-    """Publish the rows, all at once, and delete the original file, as the page promises.
+@transaction.atomic
+def _publish(upload: Upload, run: str, loader: Loader, found: Counter[str]) -> Upload:
+    """Let everybody see the rows and what was set aside, all at once.
 
     ``found`` is what only the end told: written with the publication, so that it is counted once.
     """
+    _own(upload, run, checkpoint=upload.checkpoint)
+    found = found + loader.publish()
     row = Upload.objects.get(pk=upload.pk)
-    if row.checkpoint.get("run") != run:
-        raise _TakenOver
     findings = dict(Counter(row.findings) + found)
-    published: Any = {"finished_at": now(), "hidden": False, "checkpoint": {}, "findings": findings}
-    if not claim_one(row, from_status=State.IMPORTING, to_status=State.DONE, **published):
+    moment = now()
+    published: Any = {"finished_at": moment, "published_at": moment, "hidden": False, "checkpoint": {}}
+    if not claim_one(row, from_status=State.IMPORTING, to_status=State.DONE, findings=findings, **published):
         raise _TakenOver
+    return row
+
+
+def _complete(upload: Upload, run: str, loader: Loader, found: Counter[str]) -> None:
+    """Publish the upload, and delete the original file, as the page promises."""
+    row = _publish(upload, run, loader, found)
     audit.record("upload.import", row, by=row.created_by, loaded=row.loaded, rejected=row.rejected)
     stored_file(row).unlink(missing_ok=True)
     drop_rejects(row, keep=row.rejects_file)

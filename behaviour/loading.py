@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 from django.db import connection, transaction
 
-from behaviour import bulk, merging, netting, turns
+from behaviour import bulk, merging, netting, product_history, set_aside, turns
 from behaviour.core.cleaning import ANSWERED, Cleaned
 from behaviour.core.columns import ONLINE_RETAIL
 from behaviour.core.people import BY_VISITOR
@@ -44,7 +44,9 @@ class EventLoader:
         self._size = WHOLE if connection.vendor == "postgresql" else SMALLEST
         self._shoppers, self._products = new_shoppers(upload), new_products(upload)
         self._people = ShopperLoader(upload)
-        self._said = Said()
+        self._said = Said(upload)
+        self._met_later: list[tuple[str, str]] = []
+        self._cut_later: list[pl.DataFrame] = []
         self._met = pl.DataFrame(schema={"visitor": pl.String, "user": pl.String})
         self._returned_at: list[datetime] = []
         self._ordered_from: datetime | None = None
@@ -160,19 +162,35 @@ class EventLoader:
 
     def finish(self, beat: Callable[[], None]) -> Counter[str]:
         """Join who met, fill in what is still empty (a product's name and price, a shopper's country), and net returns
-        against their orders; return what was found.
+        against their orders; return what was found. What anybody would see of it waits for ``publish``.
         """
-        met = merging.join(self._met.iter_rows(), upload=self._upload)  # type: ignore[arg-type]
+        seen = set_aside.seen(self._met["visitor"].unique().to_list(), self._upload)
+        pairs: list[Any] = self._met.rows()
+        self._met_later = [pair for pair in pairs if pair[0] in seen]
+        met = merging.join((pair for pair in pairs if pair[0] not in seen), upload=self._upload)
         merging.collect_strays()
         self._said.fill()
-        apart = +Counter(visitor_shared=met.visitor_shared, two_addresses=met.two_addresses)
+        apart = _left_apart(met)
         # The published cleaning of a data set knows no netting.
         if self._upload.layout == ONLINE_RETAIL:
             return apart
         if self._ordered_from:
-            netting.net_waiting(self._upload, since=self._ordered_from, beat=beat)
+            self._cut_later = netting.net_waiting(self._upload, since=self._ordered_from, beat=beat)
         if not self._returned_at:
             return apart
         first, last = self._returned_at
         capped = is_on("refund_netted", self._upload.cleaning.get("rules", {}))
         return apart + netting.net_upload(self._upload, between=(first, last), capped=capped, beat=beat)
+
+    def publish(self) -> Counter[str]:
+        """Change what everybody sees, inside the transaction that lets everybody see the upload: what was set aside,
+        who turned out to be one person, returns of earlier files. Return what was found.
+        """
+        product_history.publish(self._upload)
+        self._people.publish()
+        netting.write(self._cut_later)
+        return _left_apart(merging.join(self._met_later, upload=self._upload))
+
+
+def _left_apart(met: merging.Joined) -> Counter[str]:
+    return +Counter(visitor_shared=met.visitor_shared, two_addresses=met.two_addresses)

@@ -1,6 +1,6 @@
 """Ids of shoppers and products by the shop's own names for them, a block of names at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import polars as pl
 from django.db import transaction
@@ -57,6 +57,12 @@ class Names:
             found = pl.concat([found, find(self._model, new)])
         self._known = pl.concat([self._known, found])
         return pl.concat([known, found])
+
+
+def adopt(model: Model, ids: Iterable[int], upload: Upload) -> None:
+    """Let shoppers or products of unfinished uploads be this upload's own, or nobody would see them."""
+    if unfinished := list(Upload.hidden_ids().exclude(pk=upload.pk)):
+        model._base_manager.filter(pk__in=list(ids), upload__in=unfinished).update(upload=upload)
 
 
 def new_shoppers(upload: Upload) -> Names:

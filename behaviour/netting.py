@@ -7,7 +7,7 @@ cut on account of rows that are gone.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -94,20 +94,23 @@ def net_upload(
     return found
 
 
-def net_waiting(upload: Upload, *, since: datetime, beat: Callable[[], None]) -> None:
+def net_waiting(upload: Upload, *, since: datetime, beat: Callable[[], None]) -> list[pl.DataFrame]:
     """Net the returns of earlier files whose orders, the first at ``since``, this upload brings or adds to.
 
-    Returns that came by the API stay as they were told, and so do those of files whose rule was off. Reads the returns
-    from then on, by their index; a file that follows the last one in time meets few of them.
+    Gives the rows that change, for ``write``. What came back by the API stays as it was told, and so does what files
+    say whose rule was off. Reads the returns from then on, by their index; a file that follows the last one in time
+    meets few of them.
     """
     # A file that brought nothing new brought no order.
     others = _netted_uploads(upload) if Upload.objects.filter(pk=upload.pk, loaded__gt=0).exists() else []
+    changed = []
     waiting = Event.everything.filter(upload__in=others).exclude(order_ref="")
     for ids in _steps(waiting, since) if others else ():
         beat()
         # Its own ones come after them.
         netted = _net(ids, upload=upload.pk, open_ones=pl.col("upload").is_in(others), without=upload.pk)
-        _write(netted.filter(pl.col("newly_bought") == 1))
+        changed.append(_changed(netted.filter(pl.col("newly_bought") == 1)))
+    return changed
 
 
 def _netted_uploads(upload: Upload) -> list[int]:
@@ -168,9 +171,20 @@ def _lines(wanted: pl.Series, upload: int, *, kind: str, what: str, end: str) ->
 
 
 def _write(netted: pl.DataFrame) -> None:
-    """Write what counts, and what was said where that differs; rows that are as they should be are left alone."""
+    write([_changed(netted)])
+
+
+def write(changed: Sequence[pl.DataFrame]) -> None:
+    """Write what counts of returns that change."""
+    with transaction.atomic():
+        for rows in changed:
+            bulk.change(CHANGE, rows)
+
+
+def _changed(netted: pl.DataFrame) -> pl.DataFrame:
+    """Return what counts, and what was said where that differs, of rows that are not as they should be."""
     is_cut = pl.col("n_kept").ne_missing(pl.col("quantity")) | pl.col("cents_kept").ne_missing(pl.col("cents"))
-    rows = netted.filter(
+    return netted.filter(
         pl.col("n_kept").ne_missing(pl.col("n_now"))
         | pl.col("cents_kept").ne_missing(pl.col("cents_now"))
         | (is_cut != pl.col("n_said").is_not_null())
@@ -181,5 +195,3 @@ def _write(netted: pl.DataFrame) -> None:
         amount_said=pl.when(is_cut).then(pl.col("cents") / 100),
         id="id",
     )
-    with transaction.atomic():
-        bulk.change(CHANGE, rows)

@@ -7,15 +7,14 @@ from typing import Any
 import polars as pl
 from django.db import transaction
 
-from behaviour import bulk, consent, identity, merging
+from behaviour import bulk, consent, identity, merging, set_aside
 from behaviour.core.cleaning import Cleaned
-from behaviour.models import Consent, ConsentState, Identity, Shopper, Upload
-from behaviour.names import new_shoppers
+from behaviour.models import Consent, ConsentState, Identity, Shopper, ShopperChange, Upload
+from behaviour.names import adopt, new_shoppers
 from behaviour.pseudonyms import BY_EMAIL, names_of
 from mailai.crypto import blind_index
 
-PERSONAL = ("email", "first_name", "last_name", "phone")
-PLAIN = ("country", "locale")
+PERSONAL, PLAIN = ShopperChange.PERSONAL, ShopperChange.PLAIN
 CHANGED = {"country": pl.String, "locale": pl.String, "id": pl.Int64}
 CHANGE = {
     "sqlite": "UPDATE behaviour_shopper SET country = %s, locale = %s WHERE id = %s",
@@ -28,7 +27,10 @@ Row = dict[str, Any]
 
 
 class ShopperLoader:
-    """Loads shoppers; an empty cell changes nothing, an unchanged row counts as known."""
+    """Loads shoppers; an empty cell changes nothing, an unchanged row counts as known.
+
+    Whom everybody sees changes with ``publish``; only withdrawals and suppressed addresses count at once.
+    """
 
     def __init__(self, upload: Upload, *, proof: str = "", source: str = "upload") -> None:
         self._upload, self._source = upload, source
@@ -50,20 +52,31 @@ class ShopperLoader:
         rows = self._named(part)
         before = set(Shopper.everything.filter(external_id__in=rows).values_list("external_id", flat=True))
         ids = dict(self._names.ids(pl.Series("name", list(rows), dtype=pl.String)).rows())
-        self._join_known_by_address(rows)
+        if self._upload.pk:
+            adopt(Shopper, ids.values(), self._upload)
+        later = self._join_known_by_address(rows)
         kept = identity.kept_ids(ids.values())
         ids = {name: kept.get(pk, pk) for name, pk in ids.items()}
         people = {row.pk: row for row in Shopper.everything.filter(pk__in=set(ids.values()))}
         by_id = _by_person(rows, ids)
+        there = identity.identities_of(by_id)
+        aside = set_aside.Aside(self._upload, people, there)
+        aside.hold([ids[name] for name in later])
         touched = {ids[name] for name in rows if name not in before}
-        touched |= self._plain_fields(people, by_id)
-        touched |= self._identities(by_id)
-        touched |= self._permissions(people, by_id)
+        touched |= self._plain_fields(people, by_id, aside)
+        touched |= self._identities(there, by_id, aside)
+        touched |= self._permissions(people, by_id, aside)
+        aside.keep()
         _suppress(by_id)
         return len(touched)
 
     def finish(self, beat: Callable[[], None]) -> Counter[str]:
         """Nothing is left to do."""
+        return Counter()
+
+    def publish(self) -> Counter[str]:
+        """Write what was set aside, inside the transaction that lets everybody see the upload."""
+        set_aside.publish(self._upload, self._proof)
         return Counter()
 
     def load_people(self, people: pl.DataFrame) -> None:
@@ -83,6 +96,7 @@ class ShopperLoader:
         for part in wanted.to_frame("index").iter_slices(PART):
             owned = Identity.objects.filter(email_index__in=part["index"].to_list())
             owners |= dict(owned.values_list("email_index", "shopper__external_id"))  # type: ignore[arg-type]
+            owners |= set_aside.owners_of(self._upload, part["index"])
         differ = [
             (owners[index], row["user_id"])
             for row, index in zip(rows, indexes, strict=True)
@@ -103,14 +117,21 @@ class ShopperLoader:
                 found.append((row["row"], "email_taken"))
         return found
 
-    def _join_known_by_address(self, rows: dict[str, Row]) -> None:
-        """Join whom the shop knew by an address only to the shopper of whom a row tells id and address."""
+    def _join_known_by_address(self, rows: dict[str, Row]) -> list[str]:
+        """Join whom the shop knew by an address only to the shopper of whom a row tells id and address.
+
+        Returns the names of shoppers whom somebody that everybody sees will be joined to when the upload is published.
+        """
         by_address = {name: BY_EMAIL + blind_index(row["email"]) for name, row in rows.items() if row["email"]}
         names = {address: name for name, address in by_address.items() if name != address}
         known = Shopper.everything.filter(external_id__in=names, merged_into=None).values_list("external_id", flat=True)
         pairs = [(name, names[name]) for name in known]
-        if pairs:
-            merging.join(pairs, upload=self._upload if self._upload.pk else None)
+        if not pairs or self._upload.pk is None:
+            merging.join(pairs)
+            return []
+        seen = set_aside.seen([name for name, _kept in pairs], self._upload)
+        merging.join([pair for pair in pairs if pair[0] not in seen], upload=self._upload)
+        return [kept for name, kept in pairs if name in seen]
 
     def _named(self, part: pl.DataFrame) -> dict[str, Row]:
         """Return external id -> row; a row without one belongs to whoever has the address."""
@@ -118,25 +139,38 @@ class ShopperLoader:
         names = names_of(row["email"] for row in listed if not row["user_id"])
         return {row["user_id"] or names[row["email"]]: row for row in listed}
 
-    def _plain_fields(self, people: dict[int, Shopper], rows: dict[int, Row]) -> set[int]:
-        told = [(*(rows[pk][name] or getattr(shopper, name) for name in PLAIN), pk) for pk, shopper in people.items()]
-        changed = [row for row in told if row[:-1] != tuple(getattr(people[row[-1]], name) for name in PLAIN)]
-        bulk.change(CHANGE, pl.DataFrame(changed, schema=CHANGED, orient="row"))
-        return {row[-1] for row in changed}
+    def _plain_fields(self, people: dict[int, Shopper], rows: dict[int, Row], aside: set_aside.Aside) -> set[int]:
+        changed, now = set(), []
+        for pk, shopper in people.items():
+            before = {name: getattr(shopper, name) for name in PLAIN}
+            after = before | {name: rows[pk][name] for name in PLAIN if rows[pk][name]}
+            if after == before:
+                continue
+            changed.add(pk)
+            if aside.waits(pk):
+                aside.tell(pk, *_differing(before, after))
+            else:
+                now.append((*after.values(), pk))
+        bulk.change(CHANGE, pl.DataFrame(now, schema=CHANGED, orient="row"))
+        return changed
 
-    def _identities(self, rows: dict[int, Row]) -> set[int]:
-        there = identity.identities_of(rows)
-        new = []
+    def _identities(self, there: dict[int, Identity], rows: dict[int, Row], aside: set_aside.Aside) -> set[int]:
+        changed, now = set(), []
         for pk, row in rows.items():
-            said = {name: row[name] for name in PERSONAL if row[name]}
-            known = there.get(pk)
-            if said and (known is None or any(getattr(known, name) != value for name, value in said.items())):
-                new.append({"shopper_id": pk, **said})
-        identity.save_identities(new)
-        return {row["shopper_id"] for row in new}
+            after = {name: row[name] for name in PERSONAL if row[name]}
+            before = {name: getattr(there[pk], name) if pk in there else "" for name in after}
+            if after == before:
+                continue
+            changed.add(pk)
+            if aside.waits(pk):
+                aside.tell(pk, *_differing(before, after))
+            else:
+                now.append({"shopper_id": pk, **after})
+        identity.save_identities(now)
+        return changed
 
-    def _permissions(self, people: dict[int, Shopper], rows: dict[int, Row]) -> set[int]:
-        """Record what was said about permission, if it says something new."""
+    def _permissions(self, people: dict[int, Shopper], rows: dict[int, Row], aside: set_aside.Aside) -> set[int]:
+        """Record what was said about permission, if it says something new; that somebody agrees may wait."""
         new: list[consent.Statement] = []
         for pk, row in rows.items():
             if row["consent"] is None:
@@ -156,8 +190,16 @@ class ShopperLoader:
             ).values_list("shopper_id", "state", "at")
         )
         said = [row for row in new if (row.shopper_id, row.state, row.at) not in statements]
-        consent.record(said, Consent.Purpose.MARKETING)
+        later = [row for row in said if row.state == ConsentState.GIVEN and aside.waits(row.shopper_id)]
+        for one in later:
+            aside.tell(one.shopper_id, {}, {"consent_at": one.at, "consent_source": one.source})
+        consent.record([row for row in said if row not in later], Consent.Purpose.MARKETING)
         return {row.shopper_id for row in said}
+
+
+def _differing(before: dict[str, str], after: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    names = [name for name, value in after.items() if before[name] != value]
+    return {name: before[name] for name in names}, {name: after[name] for name in names}
 
 
 def _suppress(rows: dict[int, Row]) -> None:

@@ -9,11 +9,10 @@ import polars as pl
 from django.db import connection
 from django.utils.timezone import now
 
-from behaviour import bulk
+from behaviour import bulk, product_history
 from behaviour.core.cleaning import Cleaned
-from behaviour.models import Product, Shop, Upload
+from behaviour.models import Product, ProductChange, Shop, Upload
 from behaviour.names import find
-from behaviour.product_history import note, note_stock
 
 # SQLite has one writer, for which everybody else waits: a part takes a fifth of a second.
 PART = 6_000 if connection.vendor == "sqlite" else 100_000
@@ -74,7 +73,9 @@ class ProductLoader:
         known = pl.DataFrame(bulk.fetch(FIND, part["item_id"]), schema=KNOWN, orient="row")
         known = known.with_columns(_each("attributes", _attributes))
         new = part.join(known, on="item_id", how="anti", maintain_order="left")
-        return self._make(new) + self._change(part.join(known, on="item_id", suffix="_was"))
+        noted = product_history.noted(self._upload, known["id"])
+        known = product_history.as_noted(known, noted)
+        return self._make(new) + self._change(part.join(known, on="item_id", suffix="_was"), noted)
 
     def _make(self, new: pl.DataFrame) -> int:
         if new.is_empty():
@@ -95,29 +96,42 @@ class ProductLoader:
         bulk.insert_frame(Product, rows)
         told = rows.filter(pl.col("stock").is_not_null() | pl.col("price").is_not_null())
         ids = find(Product, told["sku"]).rename({"name": "sku", "id": "product_id"})
-        note_stock(told.select("sku", "stock", "price").join(ids, on="sku"))
+        product_history.note_stock(told.select("sku", "stock", "price").join(ids, on="sku"))
         return len(rows)
 
-    def _change(self, both: pl.DataFrame) -> int:
-        """Change what differs; products of an unfinished upload become this one's, or nobody would see them."""
-        hidden = list(Upload.hidden_ids().exclude(pk=self._upload.pk).values_list("pk", flat=True))
+    def _change(self, both: pl.DataFrame, noted: dict[int, ProductChange]) -> int:
+        """Change what differs, or set it aside where everybody sees the product.
+
+        Products of an unfinished upload become this one's, or nobody would see them.
+        """
+        hidden = list(Upload.hidden_ids())
         said = [_said(name, pl.col(name) != "") for name in TEXTS]
         said += [_said(name, pl.col(name).is_not_null()) for name in NUMBERS]
         owner = pl.when(pl.col("upload_id").is_in(hidden)).then(pl.lit(self._upload.pk)).otherwise("upload_id")
         rows = both.with_columns(*said, upload_id=owner, upload_id_was="upload_id")
         differs = [pl.col(name).ne_missing(pl.col(f"{name}_was")) for name in (*TEXTS, *NUMBERS, "upload_id")]
         rows = rows.filter(pl.any_horizontal(*differs, pl.col("in_catalogue") == 0))
+        unseen = pl.col("upload_id_was").is_in(hidden).fill_null(value=False)
+        changes = rows.with_columns(in_catalogue=pl.lit(1), in_catalogue_was="in_catalogue")
+        product_history.note(changes, self._upload, noted)
+        self._write(rows.filter(unseen) if product_history.sets_aside(self._upload) else rows)
+        return len(rows)
+
+    def _write(self, rows: pl.DataFrame) -> None:
         rows = rows.with_columns(price=pl.col("cents") / 100)
         kept = pl.when(pl.col("attributes") == "").then(pl.lit("{}")).otherwise("attributes").alias("attributes")
         bulk.change(CHANGE, rows.with_columns(kept).select(CHANGED))
-        note(rows.with_columns(in_catalogue=pl.lit(1), in_catalogue_was="in_catalogue"), self._upload)
         bulk.change(PICTURE, rows.filter(pl.col("image") != pl.col("image_was")).select("image", "id"))
         moved = rows.filter(pl.any_horizontal(pl.col(n).ne_missing(pl.col(f"{n}_was")) for n in ("cents", "stock")))
-        note_stock(moved.select("stock", "price", product_id="id"))
-        return len(rows)
+        product_history.note_stock(moved.select("stock", "price", product_id="id"))
 
     def finish(self, beat: Callable[[], None]) -> Counter[str]:
         """Nothing is left to do."""
+        return Counter()
+
+    def publish(self) -> Counter[str]:
+        """Write what was set aside, inside the transaction that lets everybody see the upload."""
+        product_history.publish(self._upload)
         return Counter()
 
 

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from behaviour import first_load, merge_moves, merging, netting, product_history, tables, turns
+from behaviour import first_load, merge_moves, merging, netting, product_history, set_aside, tables, turns
 from behaviour.models import Consent, ConsentState, Event, Product, Shopper, Upload
 from behaviour.people_loading import proof_of
 from behaviour.rejects import drop_rejects
@@ -83,7 +83,7 @@ def begin_undo(upload: Upload, by: Any = None) -> None:
 
 def remove_rows(upload_id: int) -> dict[str, Any]:
     """Delete the events of a cancelled or undone upload, and shoppers, products and permissions that stand on nothing
-    else; give products back what it changed. In short transactions; run again after a kill, it goes on.
+    else; give products and people back what it changed. In short transactions; run again after a kill, it goes on.
 
     Costs a few seconds a million events; the range of ids that the upload noted is walked once.
     """
@@ -93,6 +93,7 @@ def remove_rows(upload_id: int) -> dict[str, Any]:
     drop_rejects(upload)
     n_apart = merging.undo_merges_of(upload)
     n_restored = product_history.restore(upload, beat=lambda: _beat(upload))
+    n_given_back = set_aside.give_back(upload, beat=lambda: _beat(upload))
     removed: dict[str, Any] = {"events_removed": _remove_events(upload)}
     # Whoever has events of another origin is found by it; with few of them left it is built in no time.
     first_load.mend()
@@ -102,7 +103,7 @@ def remove_rows(upload_id: int) -> dict[str, Any]:
         "products_removed": _delete(upload, _unused_products(upload)),
     }
     netting.net_again(beat=lambda: _beat(upload))
-    more = {"merges_undone": n_apart, "products_restored": n_restored}
+    more = {"merges_undone": n_apart, "products_restored": n_restored, "shoppers_restored": n_given_back}
     removed |= {name: n for name, n in more.items() if n}
     Upload.objects.filter(pk=upload_id).update(hidden=False, finished_at=now(), heartbeat_at=None)
     audit.record("upload.removed", upload, by=None, **removed)

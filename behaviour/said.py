@@ -1,12 +1,16 @@
-"""What the rows of a file say in passing: names and prices of products, countries of shoppers. Fills what is empty."""
+"""What the rows of a file say in passing: names and prices of products, countries of shoppers. Fills what is empty.
+
+What nobody sees yet is filled in at once; for all else it is set aside until the upload is published.
+"""
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 from django.db import connection, transaction
 
-from behaviour import bulk
-from behaviour.models import Product, Shopper
+from behaviour import bulk, product_history, set_aside
+from behaviour.models import Product, Shopper, Upload
 
 BATCH = 5000
 # Different values kept in memory (about 30 MB); above it, what was said so far goes into the tables.
@@ -16,10 +20,10 @@ FILL = {
     "sqlite": """UPDATE {table} SET {column} = said.value
         FROM (SELECT json_extract(value, '$[0]') AS about, json_extract(value, '$[1]') AS value FROM json_each(%s))
         AS said
-        WHERE {table}.{name} = said.about AND {table}.{empty}""",
+        WHERE {table}.{name} = said.about AND {table}.{empty} AND {table}.upload_id = %s""",
     "postgresql": """UPDATE {table} SET {column} = (said.pair->>1)::{cast}
         FROM json_array_elements(%s::json) AS said(pair)
-        WHERE {table}.{name} = said.pair->>0 AND {table}.{empty}""",
+        WHERE {table}.{name} = said.pair->>0 AND {table}.{empty} AND {table}.upload_id = %s""",
 }
 
 
@@ -38,6 +42,11 @@ class _What:
         """Whether the median is taken, not the most frequent value."""
         return self.column == "price"
 
+    @property
+    def empty(self) -> dict[str, Any]:
+        """Which rows do not know it."""
+        return {f"{self.column}__isnull": True} if self.numeric else {self.column: ""}
+
 
 WHAT = (
     _What(Product, "item_id", "name", "sku", "name"),
@@ -49,7 +58,8 @@ WHAT = (
 class Said:
     """Counts what is said, in memory that stays bounded, and fills in what the tables do not know yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, upload: Upload) -> None:
+        self._upload = upload
         self._counted: dict[_What, list[pl.DataFrame]] = {what: [] for what in WHAT}
 
     def observe(self, frame: pl.DataFrame) -> None:
@@ -59,7 +69,7 @@ class Said:
             if sum(map(len, parts)) > MOST_KEPT or len(parts) > PARTS:
                 parts[:] = [_summed(parts)]
             if parts and len(parts[0]) > MOST_KEPT:
-                _fill(what, parts.pop(0))
+                _fill(what, parts.pop(0), self._upload)
             rows = bought.filter(pl.col(what.said).is_not_null() & (pl.col(what.about) != ""))
             if not what.numeric:
                 rows = rows.filter(pl.col(what.said) != "")
@@ -72,7 +82,7 @@ class Said:
         """Fill in what is still empty: a product's most frequent name and median price, a shopper's country."""
         for what, parts in self._counted.items():
             if parts:
-                _fill(what, _summed(parts))
+                _fill(what, _summed(parts), self._upload)
                 parts.clear()
 
 
@@ -81,16 +91,46 @@ def _summed(parts: list[pl.DataFrame]) -> pl.DataFrame:
     return frame.group_by(frame.columns[:2], maintain_order=True).agg(pl.col("len").sum())
 
 
-def _fill(what: _What, counted: pl.DataFrame) -> None:
+def _fill(what: _What, counted: pl.DataFrame, upload: Upload) -> None:
     best = (_medians(counted) if what.numeric else _most_frequent(counted, what)).sort(what.about)
     empty = f"{what.column} IS NULL" if what.numeric else f"{what.column} = ''"
     cast = "numeric" if what.numeric else "text"
     sql = FILL[connection.vendor].format(
         table=what.model._meta.db_table, column=what.column, name=what.name, empty=empty, cast=cast
     )
+    # A first load meets nothing that anybody sees.
+    seen = what.model.objects.filter(**what.empty).exists()
     for part in best.iter_slices(BATCH):
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(sql, [bulk.as_json(part.rows())])
+            cursor.execute(sql, [bulk.as_json(part.rows()), upload.pk])
+            if seen:
+                _set_aside(what, dict(part.rows()), upload)
+
+
+def _set_aside(what: _What, said: dict[str, Any], upload: Upload) -> None:
+    """Keep what is said of rows that everybody sees until the upload is published."""
+    rows = what.model.objects.filter(**what.empty, **{f"{what.name}__in": list(said)})
+    if what.model is Shopper:
+        people = {one.pk: one for one in rows}
+        aside = set_aside.Aside(upload, people, {})
+        for pk, one in people.items():
+            # Who is told of already has it by now.
+            if not one.country:
+                aside.tell(pk, {"country": ""}, {"country": said[one.external_id]})
+        aside.keep()
+        return
+    skus = dict(rows.values_list("pk", "sku"))
+    noted = product_history.noted(upload, skus)
+    field, empty = ("cents", None) if what.numeric else (what.column, "")
+    product_history.note_all(
+        [
+            (pk, {field: empty}, {field: round(said[sku] * 100) if what.numeric else said[sku]})
+            for pk, sku in skus.items()
+            if pk not in noted or field not in noted[pk].after
+        ],
+        upload,
+        noted,
+    )
 
 
 def _most_frequent(counted: pl.DataFrame, what: _What) -> pl.DataFrame:

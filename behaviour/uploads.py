@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from behaviour import shaping, tables
+from behaviour import set_aside, shaping, tables
 from behaviour.core.columns import EVENT_NAMES, KINDS, Match
 from behaviour.core.parsing import TableError
 from behaviour.importing import DEAD_AFTER, MOST_TRIES, works
@@ -176,6 +176,7 @@ def sweep_uploads() -> list[int]:
     for upload in Upload.objects.filter(finished_at__lt=moment - KEPT_FOR).exclude(rejects_file=""):
         drop_rejects(upload)
         Upload.objects.filter(pk=upload.pk).update(rejects_file="")
+    set_aside.forget()
     return again
 
 

@@ -1,16 +1,18 @@
 """Shoppers, who they are, and which of them turned out to be one person."""
 
+import json
 import secrets
 import uuid
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.functional import cached_property
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from behaviour.models.uploads import PublishedManager, Upload
-from mailai.crypto import keyed_hash
+from mailai.crypto import keyed_hash, newest_key_id
 from mailai.fields import EncryptedTextField
 
 
@@ -115,6 +117,70 @@ class Identity(models.Model):
 
     def __str__(self) -> str:
         return self.shopper.pseudonym
+
+
+class SealedForIdentity(EncryptedTextField):
+    """Text that is sealed as the field of the same name of an identity, so that a statement can copy it there."""
+
+    def context(self, instance: Any) -> str:
+        """Return what a value is bound to: the identity's table, the column, the identity's row."""
+        return f"{Identity._meta.db_table}.{self.column}:{instance.identity_uuid}"
+
+
+class ShopperChange(models.Model):
+    """What a file says of a shopper who was there: set aside until its upload is published; an undo goes back by it.
+
+    "" and None: the file says nothing of it. Kept for behaviour.set_aside.KEPT_FOR after the import.
+    """
+
+    shopper = models.ForeignKey(Shopper, on_delete=models.CASCADE, related_name="+")
+    upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="+", db_index=False)
+    country = models.CharField(max_length=60, blank=True)
+    locale = models.CharField(max_length=10, blank=True)
+    # The identity that there is, or the one to be made.
+    identity_uuid = models.UUIDField(default=uuid.uuid4, editable=False)
+    email = SealedForIdentity(blank=True)
+    first_name = SealedForIdentity(blank=True)
+    last_name = SealedForIdentity(blank=True)
+    phone = SealedForIdentity(blank=True)
+    email_index = models.CharField(max_length=32, null=True, blank=True)
+    email_domain = models.CharField(max_length=255, blank=True)
+    key_id = models.CharField(max_length=8)
+    # That marketing mail is welcome; a withdrawal never waits.
+    consent_source = models.CharField(max_length=60, blank=True)
+    consent_at = models.DateTimeField(null=True, blank=True)
+    # {field: value} as JSON.
+    former = SealedForIdentity(blank=True)
+
+    PLAIN: ClassVar[tuple[str, ...]] = ("country", "locale")
+    PERSONAL: ClassVar[tuple[str, ...]] = ("email", "first_name", "last_name", "phone")
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["upload", "shopper"], name="shopperchange_once"),
+            models.UniqueConstraint(fields=["upload", "email_index"], name="shopperchange_address"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.upload_id} {self.shopper_id}"
+
+    @cached_property
+    def before(self) -> dict[str, str]:
+        """Return what the fields that change held; who changes it writes it back by ``seal``."""
+        return json.loads(self.former) if self.former else {}
+
+    @property
+    def after(self) -> dict[str, str]:
+        """Return the fields that change."""
+        said = {name: getattr(self, name) for name in (*self.PLAIN, *self.PERSONAL)}
+        return {name: value for name, value in said.items() if value}
+
+    def seal(self) -> None:
+        """Bring everything that is sealed under the newest key."""
+        self.former = json.dumps(self.before)
+        for name in self.PERSONAL:
+            setattr(self, name, getattr(self, name))
+        self.key_id = newest_key_id()
 
 
 def masked(email: str) -> str:

@@ -20,6 +20,7 @@ DECIDED = {
     "behaviour.Event.shopper": MOVES,
     "behaviour.Shopper.merged_into": MOVES,
     "behaviour.Consent.shopper": MOVES,
+    "behaviour.ShopperChange.shopper": MOVES,
     "campaigns.Message.shopper": MOVES,
     "campaigns.InboxMail.shopper": MOVES,
     "segments.ShopperListMember.shopper": MOVES,

@@ -34,7 +34,7 @@ def test_what_does_not_fit_into_memory_is_filled_in_on_the_way(monkeypatch: pyte
     monkeypatch.setattr(said, "MOST_KEPT", 50)
     filled: list[Any] = []
     fill = said._fill
-    monkeypatch.setattr(said, "_fill", lambda what, counted: (filled.append(what), fill(what, counted)))
+    monkeypatch.setattr(said, "_fill", lambda what, *more: (filled.append(what), fill(what, *more)))
     monkeypatch.setattr("behaviour.tables.SIZE", 400)
     imported(SLICE.read_bytes())
     assert len(filled) > len(said.WHAT)

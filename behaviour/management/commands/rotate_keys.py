@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from behaviour import identity
+from behaviour import identity, set_aside
 from mailai.commands import JsonCommand
 
 
@@ -12,7 +12,7 @@ class Command(JsonCommand):
 
     def run(self, **options: Any) -> dict[str, Any]:
         started, rows = time.monotonic(), 0
-        while moved := identity.rotate():
+        while moved := identity.rotate() or set_aside.rotate():
             rows += moved
             self.say(f"{rows} rows")
         return {"rows": rows, "seconds": round(time.monotonic() - started, 2)}

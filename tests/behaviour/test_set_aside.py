@@ -1,0 +1,369 @@
+"""Changes of people and products that everybody sees wait until their file is published, and go back with its undo."""
+
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import override_settings
+from django.utils.timezone import now
+
+from behaviour import consent, identity, importing, product_history, set_aside, uploads
+from behaviour.api_people import save_products, save_shoppers
+from behaviour.core.api_records import ProductRecord, ShopperRecord
+from behaviour.importing import import_upload
+from behaviour.models import Consent, Event, Identity, Merge, Product, Shopper, ShopperChange, StockChange, Upload
+from behaviour.removal import cancel_upload, remove_rows, undo_upload
+from mailai import crypto
+
+pytestmark = pytest.mark.django_db
+HEAD = "user_id,email,first_name,country,locale,consent,consent_at\n"
+
+
+def imported(text: str, name: str = "shoppers.csv") -> Upload:
+    received = uploads.receive_upload(io.BytesIO(text.encode()), name)
+    upload = import_upload(uploads.queue(received).pk)
+    assert upload.state == Upload.State.DONE, upload.error
+    assert upload.loaded + upload.duplicates + upload.rejected == upload.rows_read
+    return upload
+
+
+def one_row_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("behaviour.tables.SIZE", 1)
+    monkeypatch.setattr("behaviour.tables.MOST", 1)
+
+
+class KilledError(BaseException):
+    """What a kill looks like from inside."""
+
+
+def imported_but(text: str, before: Callable[[], object], name: str = "shoppers.csv") -> Upload:
+    """Import a file; ``before`` runs when all is loaded and nothing published, and may kill the import."""
+    true_publish = importing._publish
+
+    def publish(*args: Any) -> Upload:
+        before()
+        return true_publish(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(importing, "_publish", publish)
+        return imported(text, name)
+
+
+def unpublished(text: str, name: str = "shoppers.csv") -> Upload:
+    """Import a file up to its publication, and die."""
+
+    def die() -> None:
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        imported_but(text, die, name)
+    return Upload.objects.latest("pk")
+
+
+def person(name: str = "U1") -> tuple[str, ...]:
+    shopper = Shopper.objects.get(external_id=name)
+    known = Identity.objects.filter(shopper=shopper).first() or Identity()
+    return shopper.country, shopper.locale, shopper.marketing, known.email, known.first_name
+
+
+FORMER = ("France", "fr", "unknown", "ann@x.example", "Ann")
+CHANGED = ("Italy", "it", "given", "ann@y.example", "Anna")
+FIRST = HEAD + "U1,ann@x.example,Ann,France,fr,,\n"
+SECOND = HEAD + "U1,ann@y.example,Anna,Italy,it,yes,2024-05-01\nU2,ben@x.example,Ben,Spain,es,yes,2024-05-01\n"
+
+
+def test_what_a_file_says_of_people_counts_all_at_once() -> None:
+    imported(FIRST)
+    seen: list[Any] = []
+    upload = imported_but(SECOND, lambda: seen.extend([person(), Shopper.objects.count(), consent.mailable().count()]))
+    assert seen == [FORMER, 1, 0]
+    assert person() == CHANGED
+    assert person("U2") == ("Spain", "es", "given", "ben@x.example", "Ben")
+    assert consent.mailable().count() == 2
+    assert Identity.objects.get(shopper__external_id="U1").email_index == crypto.blind_index("ann@y.example")
+    assert upload.loaded == 2
+
+
+def test_a_stopped_import_changes_nobody() -> None:
+    imported(FIRST)
+    stopped = unpublished(SECOND)
+    assert person() == FORMER
+    cancel_upload(stopped)
+    assert "shoppers_restored" not in remove_rows(stopped.pk)
+    assert person() == FORMER
+    assert not ShopperChange.objects.exists()
+    assert Shopper.everything.count() == 1
+
+
+def test_killed_before_its_publication_an_import_ends_as_an_undisturbed_one() -> None:
+    imported(FIRST)
+    stopped = unpublished(SECOND)
+    Upload.objects.filter(pk=stopped.pk).update(heartbeat_at=None)
+    assert import_upload(stopped.pk).loaded == 2
+    assert person() == CHANGED
+
+
+def test_an_undo_gives_people_back_what_the_file_changed() -> None:
+    imported(FIRST)
+    assert undo_upload(imported(SECOND))["shoppers_restored"] == 1
+    assert person() == FORMER
+    assert Identity.objects.get().email_index == crypto.blind_index("ann@x.example")
+    assert not ShopperChange.objects.exists()
+
+
+def test_an_undo_leaves_what_something_newer_changed() -> None:
+    imported(FIRST)
+    wrong = imported(SECOND)
+    imported(HEAD + "U1,,,Portugal,,,\n")
+    save_shoppers([(0, ShopperRecord(user_id="U1", first_name="Annie"))], "key")
+    undo_upload(wrong)
+    assert person() == ("Portugal", "fr", "unknown", "ann@x.example", "Annie")
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_two_undos_in_any_order_go_back_to_what_was_before_both(order: tuple[int, int]) -> None:
+    imported(FIRST)
+    both = [imported(HEAD + f"U1,ann{n}@x.example,Ann {n},Land {n},,,\n") for n in (1, 2)]
+    undo_upload(both[order[0]])
+    assert person()[3] == ("ann2@x.example" if order == (0, 1) else "ann1@x.example")
+    undo_upload(both[order[1]])
+    assert person() == FORMER
+
+
+def test_an_undo_takes_an_identity_away_that_the_file_brought_and_leaves_an_address_that_moved_on() -> None:
+    imported("user_id,event,product_id,timestamp\nU1,view,P1,2024-05-01\n", "views.csv")
+    wrong = imported(FIRST)
+    undo_upload(wrong)
+    assert not Identity.objects.exists()
+    imported(FIRST)
+    wrong = imported(HEAD + "U1,ann@y.example,Anna,,,,\n")
+    imported(HEAD + "U2,ann@x.example,,,,,\n")
+    undo_upload(wrong)
+    assert (person()[3:], person("U2")[3]) == (("ann@y.example", "Ann"), "ann@x.example")
+
+
+def test_what_people_had_before_is_forgotten_in_time() -> None:
+    imported(FIRST)
+    wrong = imported(SECOND)
+    Upload.objects.update(finished_at=now() - set_aside.KEPT_FOR - timedelta(hours=1))
+    uploads.sweep_uploads()
+    assert not ShopperChange.objects.exists()
+    undo_upload(wrong)
+    assert person()[:2] == CHANGED[:2]
+
+
+def test_a_shopper_named_twice_far_apart_has_what_was_said_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    one_row_a_block(monkeypatch)
+    imported(FIRST)
+    upload = imported(SECOND + "U1,,,Malta,,,\nU1,ann@y.example,,,,,\n")
+    assert person() == ("Malta", *CHANGED[1:])
+    assert (upload.loaded, upload.duplicates) == (3, 1)
+    undo_upload(upload)
+    assert person() == FORMER
+
+
+def test_no_is_no_at_once_and_a_later_no_stands() -> None:
+    imported(HEAD + "U1,ann@x.example,,,,yes,2024-01-01\nU2,ben@x.example,,,,,\n")
+    upload = unpublished(HEAD + "U1,,,,,no,2024-05-01\nU2,,,,,yes,2024-05-01\n")
+    assert person()[2] == "withdrawn"
+    consent.withdraw([Shopper.objects.get(external_id="U2").pk], "marketing", source="link", at=now())
+    Upload.objects.filter(pk=upload.pk).update(heartbeat_at=None)
+    import_upload(upload.pk)
+    assert [person(name)[2] for name in ("U1", "U2")] == ["withdrawn", "withdrawn"]
+    assert Consent.objects.filter(shopper__external_id="U2", state="given").count() == 1
+
+
+def test_an_address_that_two_rows_far_apart_tell_is_refused_the_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    one_row_a_block(monkeypatch)
+    imported(HEAD + "U1,,,France,,,\nU2,,,France,,,\n")
+    upload = imported(HEAD + "U1,ann@x.example,,,,,\n" + "U1,,,,,,\n" * 9 + "U2,ann@x.example,,Malta,,,\n")
+    assert upload.rejected == 1
+    assert (person()[3], person("U2")[0]) == ("ann@x.example", "France")
+
+
+def test_an_address_that_somebody_got_meanwhile_stays_there() -> None:
+    imported(HEAD + "U1,,,France,,,\n")
+    imported_but(
+        HEAD + "U1,ann@x.example,Ann,Italy,,,\n",
+        lambda: save_shoppers([(0, ShopperRecord(user_id="U9", email="ann@x.example"))], "key"),
+    )
+    assert person() == ("Italy", "", "unknown", "", "Ann")
+    assert person("U9")[3] == "ann@x.example"
+
+
+def test_an_identity_that_was_made_meanwhile_is_filled() -> None:
+    imported(HEAD + "U1,,,France,,,\n")
+    imported_but(
+        HEAD + "U1,ann@x.example,,,,,\n",
+        lambda: save_shoppers([(0, ShopperRecord(user_id="U1", first_name="Ann"))], "key"),
+    )
+    assert person()[3:] == ("ann@x.example", "Ann")
+
+
+def test_who_was_known_by_an_address_is_joined_with_the_publication() -> None:
+    imported("email,country\nann@x.example,France\n")
+    known = Shopper.objects.get()
+    seen: list[Any] = []
+    upload = imported_but(FIRST, lambda: seen.extend([Merge.objects.count(), Shopper.objects.get().pk]))
+    assert seen == [0, known.pk]
+    assert person() == FORMER
+    assert Merge.objects.get().joined == known
+    undo_upload(upload)
+    assert Shopper.objects.get() == known
+    assert Identity.objects.get().shopper == known
+
+
+def test_browsers_that_everybody_saw_are_joined_with_the_publication() -> None:
+    head = "user_id,visitor_id,event,product_id,timestamp\n"
+    imported(head + ",v1,view,P1,2024-05-01\n", "views.csv")
+    seen: list[Any] = []
+    imported_but(
+        head + "U1,v1,purchase,P1,2024-05-02\n",
+        lambda: seen.append(list(Shopper.objects.values_list("external_id", flat=True))),
+        "orders.csv",
+    )
+    assert seen == [["visitor-v1"]]
+    assert list(Shopper.objects.values_list("external_id", flat=True)) == ["U1"]
+    assert Event.objects.filter(shopper__external_id="U1").count() == 2
+
+
+PRODUCTS = "item_id,name,price,stock,category,image,attributes,active\n"
+MUG = PRODUCTS + "A,Mug,9.50,4,Kitchen,https://s.example/a.png,red,yes\n"
+POT = PRODUCTS + "A,Pot,8.00,0,Garden,https://s.example/b.png,blue,no\nB,Hoe,3,,,,,\n"
+
+
+def product() -> tuple[Any, ...]:
+    names = ("name", "price", "stock", "category", "image", "attributes", "active", "image_state")
+    return tuple(Product.objects.filter(sku="A").values_list(*names).get())
+
+
+OLD = ("Mug", Decimal("9.50"), 4, "Kitchen", "https://s.example/a.png", {"tags": ["red"]}, True, "ok")
+NEW = ("Pot", Decimal("8.00"), 0, "Garden", "https://s.example/b.png", {"tags": ["blue"]}, False, "")
+
+
+@pytest.fixture
+def mug() -> None:
+    imported(MUG, "products.csv")
+    Product.objects.update(image_state="ok")
+
+
+@pytest.mark.usefixtures("mug")
+def test_what_a_file_says_of_products_counts_all_at_once() -> None:
+    seen: list[Any] = []
+    upload = imported_but(POT, lambda: seen.extend([product(), Product.objects.count()]), "products.csv")
+    assert seen == [OLD, 1]
+    assert product() == NEW
+    assert list(StockChange.objects.filter(product__sku="A").order_by("pk").values_list("stock", "price")) == [
+        (4, Decimal("9.50")), (0, Decimal("8.00")),
+    ]  # fmt: skip
+    assert (upload.loaded, Product.objects.count()) == (2, 2)
+    undo_upload(upload)
+    assert product() == (*OLD[:-1], "")
+
+
+@pytest.mark.usefixtures("mug")
+def test_a_stopped_catalogue_changes_no_product() -> None:
+    stopped = unpublished(POT, "products.csv")
+    cancel_upload(stopped)
+    assert "products_restored" not in remove_rows(stopped.pk)
+    assert product() == OLD
+    assert Product.everything.count() == 1
+
+
+@pytest.mark.usefixtures("mug")
+def test_a_product_named_twice_far_apart_is_what_was_said_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    one_row_a_block(monkeypatch)
+    upload = imported(POT + "C,Cup,1,,,,,\n" * 5 + "A,Pan,,,,,,\nA,Pan,8.00,,,,,\n", "products.csv")
+    assert product() == ("Pan", *NEW[1:])
+    undo_upload(upload)
+    assert product() == (*OLD[:-1], "")
+
+
+@pytest.mark.usefixtures("mug")
+def test_what_the_shop_changed_meanwhile_comes_back_with_an_undo() -> None:
+    upload = imported_but(
+        PRODUCTS + "A,,8.00,,,,,\n",
+        lambda: save_products([(0, ProductRecord(item_id="A", price=7.0, stock=9))], "key"),
+        "products.csv",
+    )
+    assert product()[1:3] == (Decimal("8.00"), 9)
+    undo_upload(upload)
+    assert product()[1:3] == (Decimal("7.00"), 9)
+
+
+@pytest.mark.usefixtures("mug")
+def test_an_undo_beside_an_import_goes_back_below_it() -> None:
+    wrong = imported(PRODUCTS + "A,Wrong,,,,,,\n", "products.csv")
+    later = imported_but(PRODUCTS + "A,Later,,,,,,\n", lambda: undo_upload(wrong), "products.csv")
+    assert product()[0] == "Later"
+    undo_upload(later)
+    assert product()[0] == "Mug"
+
+
+def test_names_prices_and_countries_of_orders_fill_what_everybody_sees_with_the_publication() -> None:
+    imported("user_id,event,product_id,timestamp\nU1,view,P1,2024-05-01\n", "views.csv")
+    seen: list[Any] = []
+
+    def look() -> None:
+        seen.extend(Product.objects.values_list("name", "price"))
+        seen.extend(Shopper.objects.values_list("country"))
+
+    head = "user_id,event,product_id,timestamp,quantity,price,product_name,country,order_id\n"
+    upload = imported_but(head + "U1,purchase,P1,2024-05-02,2,4.50,Mug,Malta,O1\n", look, "orders.csv")
+    assert seen == [("", None), ("",)]
+    assert Product.objects.values_list("name", "price").get() == ("Mug", Decimal("4.50"))
+    assert Shopper.objects.get().country == "Malta"
+    undo_upload(upload)
+    assert Product.objects.values_list("name", "price").get() == ("", None)
+    assert Shopper.objects.get().country == ""
+
+
+def test_who_only_an_unfinished_file_named_is_seen_when_another_file_names_her() -> None:
+    stopped = unpublished(FIRST)
+    Upload.objects.update(state=Upload.State.FAILED)
+    imported(HEAD + "U1,,,,it,,\n")
+    cancel_upload(stopped)
+    remove_rows(stopped.pk)
+    assert person()[:2] == ("France", "it")
+
+
+def test_what_is_set_aside_follows_a_new_key() -> None:
+    imported(FIRST)
+    old = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+    stopped = unpublished(SECOND)
+    with override_settings(MAILAI_FIELD_KEYS=[crypto.new_key(), old]):
+        call_command("rotate_keys", verbosity=0)
+        Upload.objects.filter(pk=stopped.pk).update(heartbeat_at=None)
+        import_upload(stopped.pk)
+        assert person() == CHANGED
+        known = Identity.objects.get(shopper__external_id="U1")
+        assert known.key_id == crypto.newest_key_id()
+        undo_upload(stopped)
+        assert person() == FORMER
+
+
+def test_a_row_keeps_the_older_key_until_it_is_rotated() -> None:
+    imported(FIRST)
+    old = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+    with override_settings(MAILAI_FIELD_KEYS=[crypto.new_key(), old]):
+        imported(HEAD + "U1,,Anna,,,,\n")
+        assert Identity.objects.get().key_id != crypto.newest_key_id()
+        assert identity.rotate() == 1
+        assert person()[3:] == ("ann@x.example", "Anna")
+
+
+def test_publishing_costs_the_same_statements_however_many_change(django_assert_num_queries: Any) -> None:
+    for n in (3, 30):
+        rows = [f"W{n}-{k},{k}-{n}@x.example,Ann,France,,,\n" for k in range(n)]
+        imported(HEAD + "".join(rows))
+        stopped = unpublished(HEAD + "".join(row.replace("France", "Italy").replace("Ann", "Bo") for row in rows))
+        with django_assert_num_queries(8):
+            set_aside.publish(stopped, "proof")
+        Upload.objects.filter(pk=stopped.pk).update(heartbeat_at=None)
+        import_upload(stopped.pk)
+    assert product_history.noted(stopped, []) == {}
+    assert datetime.now(UTC) >= Upload.objects.latest("pk").published_at
