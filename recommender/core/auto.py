@@ -8,23 +8,33 @@ import numpy as np
 
 from recommender.core import metrics
 from recommender.core.algorithms import ALGORITHMS, BASELINE, create
-from recommender.core.base import Beat, Recommender, silent
+from recommender.core.base import WEIGHTING_SPACE, Beat, RatesItems, Recommender, silent
 from recommender.core.blend import N_LISTED, Blend, Votes, search
 from recommender.core.catalogue import Catalogue
 from recommender.core.evaluation import Exam
-from recommender.core.plan import FIRST, RANKER, SECOND, cost, shared_trials, size_of
+from recommender.core.plan import MOST_TRIALS, ONCE, RANKER, SECOND, THIRD, cost, shared_trials, size_of
 from recommender.core.ranker import TwoStage
 from recommender.core.tuning import Trial, best, tune
 from recommender.core.validation import Validation
 
 Lists = list[tuple[np.ndarray, np.ndarray]]
 Say = Callable[[str], None]
-# So many of the best get the second round of tuning, and so many at most name candidates for the ranker.
+# So many of the best get the last round of tuning, and so many at most name candidates for the ranker.
 N_FINALISTS, N_MEMBERS = 6, 8
+VARIANTS = {
+    "user_pearson": "user_based",
+    "item_tfidf": "item_cosine",
+    "item_bm25": "item_cosine",
+    "trending": "popular",
+}
+# What reaches less than this part of the best is tuned no further: settings seldom double a figure.
+NEAR = 0.5
 # Parts held back for the ranker to learn from; it costs its members one fit for each and one for the whole, twice: in
 # the rehearsal and at the end.
 LEARNT_FROM = 2
 FITS = 2 * (LEARNT_FROM + 1)
+# Settings that mean the same in every algorithm.
+HANDED_ON = {*WEIGHTING_SPACE, "self_weight"}
 # How much the blend's votes count beside the trees.
 MIXES = (0.0, 0.25, 0.5, 0.75)
 
@@ -98,29 +108,42 @@ class Search:
         """The windows, the newest first."""
         return self.validation.exams
 
-    def tune(self, names: Sequence[str], budget: float, known: dict[str, Candidate]) -> dict[str, Candidate]:
-        """Give each of these algorithms its share of the seconds, beyond what is known of it."""
+    def tune(
+        self, names: Sequence[str], budget: float, known: dict[str, Candidate], most: int = MOST_TRIALS
+    ) -> dict[str, Candidate]:
+        """Give each of these algorithms its share of the seconds, up to so many trials, beyond what is known of it."""
         sizes, found = [size_of(exam) for exam in self.exams], dict(known)
-        for name, n_trials in shared_trials(names, sizes, budget).items():
+        for name, n_trials in shared_trials(names, sizes, budget, most).items():
             if found and name not in found and self.is_late():
                 break
             candidate = found.setdefault(name, Candidate(name))
-            improve(candidate, self, len(candidate.trials) + n_trials)
+            improve(candidate, self, len(candidate.trials) + n_trials, handed_on(candidate, found))
             self.say(f"{name}: {candidate.score:.4f} after {len(candidate.trials)} trials")
         return found
 
 
+def sensible(exam: Exam) -> list[str]:
+    """Name all algorithms, those that learn from stars only where there are any."""
+    stars = bool(np.isfinite(exam.split.train.stars).any())
+    return [name for name, algorithm in ALGORITHMS.items() if stars or not issubclass(algorithm, RatesItems)]
+
+
 def choose(search_: Search, names: Sequence[str] | None = None) -> Choice:
     """Tune each algorithm, search the weights of a blend, train a ranker, and return what the validation prefers.
+
+    Tuning goes in rounds, each with fewer algorithms and more trials for them (Karnin, Koren and Somekh 2013, "Almost
+    optimal exploration in multi-armed bandits", ICML: successive halving).
 
     Of two that differ by less than a standard error per shopper the simpler one is taken: a single model before a
     blend, a blend before a ranker.
     """
     if not search_.exams:
         return Choice(create(BASELINE), [])
-    found = search_.tune(names or list(ALGORITHMS), FIRST * search_.budget, {})
-    best_names = sorted(found, key=lambda name: -found[name].score)[:N_FINALISTS]
-    found = search_.tune(best_names, SECOND * search_.budget, found)
+    found = search_.tune(names or sensible(search_.exams[0]), ONCE * search_.budget, {}, most=1)
+    near = [name for name in found if found[name].score >= NEAR * max(one.score for one in found.values())]
+    found = search_.tune(near, SECOND * search_.budget, found)
+    finalists = unrelated(sorted(near, key=lambda name: -found[name].score))[:N_FINALISTS]
+    found = search_.tune(finalists, THIRD * search_.budget, found)
     tried = sorted(found.values(), key=lambda candidate: -candidate.score)
     model, mixed = blended(tried, search_.exams, search_.beat)
     every = [*tried, mixed]
@@ -133,8 +156,24 @@ def choose(search_: Search, names: Sequence[str] | None = None) -> Choice:
     return Choice(model, sorted([candidate.row() for candidate in every], key=lambda row: -row["windows"][0]))
 
 
-def improve(candidate: Candidate, search_: Search, n_trials: int) -> None:
-    """Tune an algorithm until it has this many trials, and keep the lists of its best one."""
+def handed_on(candidate: Candidate, found: dict[str, Candidate]) -> dict[str, Any] | None:
+    """Return the settings of an algorithm with what it shares with the best of the others as that one has it.
+
+    How events are weighted and forgotten is a property of the shop before it is one of the algorithm, and it moves
+    figures more than anything else: who is tuned later need not find it again.
+    """
+    space = ALGORITHMS[candidate.name].space
+    others = [
+        one for one in found.values() if one.name != candidate.name and HANDED_ON & space.keys() & one.params.keys()
+    ]
+    if not candidate.trials or not others:
+        return None
+    leader = max(others, key=lambda one: one.score)
+    return candidate.params | {key: leader.params[key] for key in HANDED_ON & space.keys() & leader.params.keys()}
+
+
+def improve(candidate: Candidate, search_: Search, n_trials: int, suggestion: dict[str, Any] | None = None) -> None:
+    """Tune an algorithm until it has this many trials, the suggestion first, and keep the lists of its best one."""
 
     def judge(model: Recommender) -> float:
         lists, marks = [], []
@@ -148,7 +187,9 @@ def improve(candidate: Candidate, search_: Search, n_trials: int) -> None:
 
     while len(candidate.trials) < n_trials and not (candidate.trials and search_.is_late()):
         known = candidate.trials
-        candidate.trials = tune(candidate.name, judge, n_trials=len(known) + 1, seed=search_.seed, trials=known)
+        candidate.trials = tune(
+            candidate.name, judge, n_trials=len(known) + 1, seed=search_.seed, trials=known, suggestion=suggestion
+        )
         if len(candidate.trials) == len(known):
             break
     candidate.params = best(candidate.trials).params
@@ -192,17 +233,24 @@ def two_stage(tried: Sequence[Candidate], mixed: Candidate, search_: Search) -> 
     ranker = TwoStage([create(one.name, one.params) for one in members], **params)
     exam = search_.exams[0]
     ranker.fit(exam.split.train, search_.catalogue, beat=search_.beat)
-    marks: dict[float, np.ndarray] = {}
-    for ranker.mix in MIXES:
-        users = exam.split.train.of(exam.tested)
-        items, _scores = ranker.recommend(users, exam.k, exclude=exam.exclude, beat=search_.beat)
-        marks[ranker.mix] = metrics.ndcg_at_k(items, exam.truth, exam.k)
-        search_.say(f"two_stage of {len(members)}, mix {ranker.mix}: {marks[ranker.mix].mean():.4f}")
+    users = exam.split.train.of(exam.tested)
+    tried_mixes = ranker.recommend_mixed(users, exam.k, MIXES, exclude=exam.exclude, beat=search_.beat)
+    marks = {
+        mix: metrics.ndcg_at_k(items, exam.truth, exam.k)
+        for mix, (items, _scores) in zip(MIXES, tried_mixes, strict=True)
+    }
+    for mix, mark in marks.items():
+        search_.say(f"two_stage of {len(members)}, mix {mix}: {mark.mean():.4f}")
     mix = max(marks, key=lambda one: marks[one].mean())
     chosen = TwoStage([create(one.name, one.params) for one in members], mix=mix, **params)
     return chosen, Candidate("two_stage", chosen.params, ndcg=[marks[mix]])
 
 
-def family(name: str) -> type:
-    """Return the first algorithm that this one descends from, itself if from none: relatives name the same items."""
-    return next(one for one in reversed(ALGORITHMS[name].__mro__) if one in ALGORITHMS.values())
+def family(name: str) -> str:
+    """Return the algorithm that this one is a variant of, itself if of none: variants name much the same items."""
+    return VARIANTS.get(name, name)
+
+
+def unrelated(names: Sequence[str]) -> list[str]:
+    """Return the first of each family."""
+    return [name for n, name in enumerate(names) if family(name) not in map(family, names[:n])]

@@ -183,9 +183,10 @@ class Votes:
 def search(windows: Sequence[Votes], beat: Beat = silent) -> tuple[list[float], list[np.ndarray]]:
     """Return the weight of each model, and the NDCG of each shopper of each window under them.
 
-    Greedy: begin with the best single model; add the model and weight that gain most, as long as the mean paired gain
-    over shoppers exceeds one standard error of it. Of two that explain the validation equally well the simpler one
-    holds up better afterwards (Breiman et al. 1984, "Classification and regression trees", section 3.4.3, 1-SE rule).
+    Greedy: begin with the best single model; give that model another weight (a member too; 0 = it is out) which gains
+    most, as long as the mean paired gain over shoppers exceeds one standard error of it. Of two that explain the
+    validation equally well the simpler one holds up better afterwards (Breiman et al. 1984, "Classification and
+    regression trees", section 3.4.3, 1-SE rule).
     """
     n_models = len(windows[0].votes)
     singles = [_ndcg(windows, np.eye(n_models)[number]) for number in range(n_models)]
@@ -194,11 +195,13 @@ def search(windows: Sequence[Votes], beat: Beat = silent) -> tuple[list[float], 
     while True:
         totals = [window.total(weights) for window in windows]
         tries = []
-        for number in np.flatnonzero(weights == 0):
-            for weight in WEIGHTS:
+        for number in range(n_models) if n_models > 1 else ():
+            for weight in WEIGHTS if weights[number] == 0 else (0.0, *WEIGHTS):
                 # 1, the weight of the first, is as much as anybody gets.
-                parts = [w.ndcg(t + np.float32(weight) * w.votes[number]) for w, t in zip(windows, totals, strict=True)]
-                tries.append((_mean(parts), number, weight, parts))
+                more = np.float32(weight - weights[number])
+                if more and (weights[number] == 0 or np.count_nonzero(weights) > 1):
+                    parts = [w.ndcg(t + more * w.votes[number]) for w, t in zip(windows, totals, strict=True)]
+                    tries.append((_mean(parts), number, weight, parts))
             beat()
         if not tries:
             break

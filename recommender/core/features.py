@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from recommender.core.catalogue import Catalogue
 from recommender.core.interactions import KINDS, Interactions
@@ -23,7 +24,8 @@ class Items:
     """What is known of each item; every array is of shape (n_items,).
 
     recent, monthly, always : decayed distinct buyers, the three half-lives of SHARES.
-    touched : distinct users who did anything with it.
+    touched : distinct users who did anything with it; converted : share of those who wanted it (cart, favourite) who
+    bought it.
     repeat_rate : share of its buyers who bought it again; gap : median-like mean days between two purchases of it.
     age : days since it was first seen.
     price, category : of the catalogue; nan and -1 where it says nothing.
@@ -33,6 +35,7 @@ class Items:
     monthly: np.ndarray
     always: np.ndarray
     touched: np.ndarray
+    converted: np.ndarray
     repeat_rate: np.ndarray
     gap: np.ndarray
     age: np.ndarray
@@ -45,7 +48,7 @@ class Items:
         n_items = interactions.n_items
         pairs = Pairs.of(interactions)
         items = pairs.keys % max(n_items, 1)
-        bought = pairs.purchases > 0
+        bought, wanted = pairs.purchases > 0, pairs.wanted > 0
         popularity = []
         for share in SHARES:
             half_life = max(share * interactions.span, SHORTEST_DAYS)
@@ -64,6 +67,9 @@ class Items:
             monthly=monthly,
             always=always,
             touched=np.bincount(items, minlength=n_items).astype(np.float32),
+            converted=_ratio(
+                np.bincount(items[wanted & bought], minlength=n_items), np.bincount(items[wanted], minlength=n_items)
+            ),
             repeat_rate=_ratio(repeats, buyers),
             gap=_ratio(between, times),
             age=age,
@@ -128,20 +134,29 @@ class Pairs:
             steps=steps,
         )
 
+    def newest(self, users: Interactions, n: int) -> csr_matrix:
+        """Return a one at the item that each user turned to n-th last, 0 = the last; shape (n_users, n_items)."""
+        owner, items = np.divmod(self.keys, max(users.n_items, 1))
+        order = np.lexsort((self.steps, owner))
+        starts = np.searchsorted(owner, np.arange(users.n_users))
+        chosen = order[np.arange(len(order)) - starts[owner] == n]
+        shape = (users.n_users, users.n_items)
+        return csr_matrix((np.ones(len(chosen), np.float32), (owner[chosen], items[chosen])), shape=shape)
 
-def columns(facts: Items, users: Interactions, rows: np.ndarray, items: np.ndarray) -> np.ndarray:
+
+def columns(facts: Items, users: Interactions, pairs: Pairs, rows: np.ndarray, items: np.ndarray) -> np.ndarray:
     """Return the columns of candidates, float32 of shape (n_candidates, n_columns).
 
     Parameters
     ----------
     facts : of the data that the ranker's members were fitted on.
-    users : Interactions of the users asked for.
+    users : Interactions of the users asked for; pairs : ``Pairs.of`` them.
     rows, items : int arrays of shape (n_candidates,): user and item of each candidate.
 
     Source: docs/recommender.md; the kind of features that won RecSys challenges on shop data, e.g. Schifferer et al.
     (2021), RecSys Challenge, "GPU accelerated boosted trees and deep neural networks for better recommender systems".
     """
-    pairs, n_items = Pairs.of(users), max(users.n_items, 1)
+    n_items = max(users.n_items, 1)
     keys = rows.astype(np.int64) * n_items + items
     found, place = np.zeros(len(keys), bool), np.zeros(len(keys), int)
     if len(pairs.keys):

@@ -24,7 +24,8 @@ class Ease(ItemModel):
 
     Parameters
     ----------
-    l2 : float > 0, penalty; below 1 nothing is left to divide by where two items are always bought together.
+    l2 : float > 0, penalty, for weights whose mean square is 1 (they are brought to it, so that a penalty means the
+        same for all weightings); below 1 nothing is left to divide by where two items are always bought together.
     k : int >= 1, of each row the k entries of the largest size are kept.
     max_items : int >= 1; of more, those that most users have are kept, and nothing is known of the rest: P is dense,
         max_items^2 * 8 bytes while it is made (5,000: 200 MB and 10 CPU seconds, growing with the third power).
@@ -55,7 +56,7 @@ class Ease(ItemModel):
 
     def similarities(self, interactions: Interactions, beat: Beat) -> csr_matrix:
         """Return S of the most popular items, truncated."""
-        matrix = self.weighted(interactions)
+        matrix = even(self.weighted(interactions))
         popularity = np.bincount(matrix.indices, minlength=matrix.shape[1])
         chosen = np.sort(np.argsort(-popularity, kind="stable")[: self.max_items])
         chosen = chosen[popularity[chosen] > 0]
@@ -65,6 +66,12 @@ class Ease(ItemModel):
         dense /= -np.diag(dense).copy()
         np.fill_diagonal(dense, 0)
         return _spread(dense, chosen, self.k, matrix.shape[1])
+
+
+def even(matrix: csr_matrix) -> csr_matrix:
+    """Return the matrix divided by the root of the mean square of its stored weights."""
+    square = float(np.mean(matrix.data.astype(np.float64) ** 2)) if matrix.nnz else 0.0
+    return csr_matrix(matrix * np.float32(square**-0.5)) if square else matrix
 
 
 def inverse_of_gram(matrix: csr_matrix, l2: float) -> np.ndarray:
@@ -107,7 +114,7 @@ class SlimLocal(ItemModel):
     Parameters
     ----------
     n : int >= 1, nearest items (by cosine) of each item.
-    l2 : float > 0, penalty.
+    l2 : float > 0, penalty, for weights whose mean square is 1, as for EASE.
 
     Costs: n^3 for each item and n^2 look-ups in the sparse G, of which the 2,000 largest of a row are kept: about 2 ms
     an item with n = 100, so it grows with the number of items, not with its third power as EASE does.
@@ -132,7 +139,7 @@ class SlimLocal(ItemModel):
 
     def similarities(self, interactions: Interactions, beat: Beat) -> csr_matrix:
         """Solve the items in blocks."""
-        items = csr_matrix(self.weighted(interactions).T)
+        items = csr_matrix(even(self.weighted(interactions)).T)
         near = nearest_items(unit_rows(items), self.n, shrink=0.0, beat=beat)
         gram = nearest(items, csr_matrix(items.T), MAX_PRODUCTS, beat=beat)
         # What one of two items left out, the other may have kept.

@@ -88,9 +88,10 @@ RATES = {
     "ease": Rates(items_work=0.01, cubic=0.12),
     "slim_local": Rates(items_work=0.02, per_item=0.002),
 }
-# Parts of the budget: a first round of tuning, in which every algorithm gets the same seconds; a second for the best
-# of them; and the members of the ranker. The rest pays for reading, trees, the last fit and the lists.
-FIRST, SECOND, RANKER = 0.25, 0.2, 0.25
+# Parts of the budget: every algorithm once, as it begins; a round of tuning, in which all that may still win get the
+# same seconds; another one for the best of them; and the members of the ranker. The rest pays for reading, trees, the
+# last fit and the lists.
+ONCE, SECOND, THIRD, RANKER = 0.2, 0.15, 0.2, 0.2
 
 
 def cost(name: str, size: Size) -> float:
@@ -98,8 +99,10 @@ def cost(name: str, size: Size) -> float:
     return RATES.get(name, Rates()).seconds(size)
 
 
-def shared_trials(names: Sequence[str], sizes: Sequence[Size], budget: float) -> dict[str, int]:
-    """Give each algorithm the same seconds, cheap ones first: {name: number of trials}, in this order.
+def shared_trials(
+    names: Sequence[str], sizes: Sequence[Size], budget: float, most: int = MOST_TRIALS
+) -> dict[str, int]:
+    """Give each algorithm the same seconds, cheap ones first: {name: number of trials up to ``most``}, in this order.
 
     Everybody gets one trial as long as there is money, the cheapest even without. What a cheap algorithm can't use of
     its share goes to the dearer ones.
@@ -113,7 +116,7 @@ def shared_trials(names: Sequence[str], sizes: Sequence[Size], budget: float) ->
             budget -= costs[name]
     for place, name in enumerate(trials):
         more = max(int(budget / (len(trials) - place) / costs[name]), 0)
-        more = min(more, MOST_TRIALS - 1)
+        more = min(more, most - 1)
         trials[name] += more
         budget -= more * costs[name]
     return trials

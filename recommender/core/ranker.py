@@ -1,23 +1,26 @@
 """Two stages: simple models name candidates, trees that know what was bought in earlier windows order them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recommender.core.base import Beat, Recommender, blocks
+from recommender.core.base import Beat, Recommender, blocks, silent
 from recommender.core.blend import Composite
 from recommender.core.catalogue import Catalogue
 from recommender.core.evaluation import Exam
-from recommender.core.features import Items, columns
+from recommender.core.features import Items, Pairs, columns
 from recommender.core.interactions import Interactions
+from recommender.core.item_model import ItemModel
 from recommender.core.ranking import top_k, top_k_sparse
 from recommender.core.splitting import Log
 from recommender.core.validation import LAST, MAX_LEARNT, TIME, sample, splits
 
 # Candidates that each member names.
 N_NAMED = 40
+# Newest items of a user that each candidate is held against.
+N_NEWEST = 2
 # Candidates that were not bought that the trees learn from, of each user.
 N_MISSES = 80
 # Rows that the trees learn from; 600,000 rows of 50 columns are 120 MB, and 30 MB more inside LightGBM.
@@ -158,42 +161,96 @@ class TwoStage(Composite):
         self, users: Interactions, exclude: csr_matrix | None, allowed: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return (rows, items, columns) of the candidates of a block of users, sorted by row."""
-        lists, columns_of = [], []
-        for member in self.members:
-            dense, items, best = named(member.scores(users), exclude, allowed)
-            lists.append(items)
-            columns_of.append((dense, np.maximum(best[:, 0], np.finfo(np.float32).tiny)))
+        found = [member.scores(users) for member in self.members]
+        lists = [named(scores, exclude, allowed) for scores in found]
         owner = np.repeat(np.arange(users.n_users), N_NAMED)
         n_items = max(users.n_items, 1)
-        keys = [(owner * n_items + items.ravel())[items.ravel() >= 0] for items in lists]
-        pairs, n_named = np.unique(np.concatenate(keys), return_counts=True)
-        rows, items = np.divmod(pairs, n_items)
-        values = np.stack([dense[rows, items] for dense, _ in columns_of], axis=1).astype(np.float32)
-        votes = values / np.stack([top[rows] for _, top in columns_of], axis=1)
+        keys = [(owner * n_items + items.ravel())[items.ravel() >= 0] for items, _best in lists]
+        candidates, n_named = np.unique(np.concatenate(keys), return_counts=True)
+        rows, items = np.divmod(candidates, n_items)
+        values = np.stack([np.maximum(values_at(scores, rows, items), 0) for scores in found], axis=1)
+        del found
+        tops = [np.maximum(best[:, 0], np.finfo(np.float32).tiny) for _items, best in lists]
+        votes = values / np.stack([top[rows] for top in tops], axis=1)
         total = votes @ np.asarray(self.weights, np.float32)
-        known = columns(self.facts, users, rows, items)
-        return rows, items, np.concatenate([votes, values, total[:, None], n_named[:, None], known], axis=1)
+        pairs = Pairs.of(users)
+        parts = [
+            votes, values, places(votes, rows), total[:, None], n_named[:, None],
+            *self._near_newest(users, pairs, rows, items), columns(self.facts, users, pairs, rows, items),
+        ]  # fmt: skip
+        return rows, items, np.concatenate(parts, axis=1, dtype=np.float32)
 
-    def scores(self, users: Interactions) -> np.ndarray:
-        """Return the order of the trees as numbers in (0, 1), 0 for what nobody named."""
+    def _near_newest(
+        self, users: Interactions, pairs: Pairs, rows: np.ndarray, items: np.ndarray
+    ) -> Iterator[np.ndarray]:
+        """Yield how near each candidate is to the newest items of its user, in the eyes of each item model."""
+        newest = [pairs.newest(users, n) for n in range(N_NEWEST)]
+        for member in self.members:
+            if isinstance(member, ItemModel):
+                for one in newest:
+                    yield values_at(csr_matrix(one @ member.similarity), rows, items)[:, None]
+
+    def recommend(
+        self,
+        users: Interactions,
+        k: int,
+        *,
+        exclude: csr_matrix | None = None,
+        allowed: np.ndarray | None = None,
+        beat: Beat = silent,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the best items of each user, as the base does; only candidates are held."""
+        return self.recommend_mixed(users, k, (self.mix,), exclude=exclude, allowed=allowed, beat=beat)[0]
+
+    def recommend_mixed(
+        self,
+        users: Interactions,
+        k: int,
+        mixes: Sequence[float],
+        *,
+        exclude: csr_matrix | None = None,
+        allowed: np.ndarray | None = None,
+        beat: Beat = silent,
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return what ``recommend`` would for each of several mixes, the candidates being found once."""
+        answer = [
+            (np.full((users.n_users, k), -1, np.int32), np.zeros((users.n_users, k), np.float32)) for _mix in mixes
+        ]
+        for block in blocks(users.n_users, users.n_items):
+            out, shape = None if exclude is None else exclude[block], (block.stop - block.start, users.n_items)
+            rows, columns_, order, votes = self._judged(users.part(block), out, allowed)
+            starts = np.searchsorted(rows, np.arange(shape[0] + 1))
+            for mix, (items, best) in zip(mixes, answer, strict=True):
+                scores = csr_matrix((mixed(order, votes, mix), columns_, starts), shape=shape)
+                items[block], best[block] = top_k_sparse(scores, k)
+            beat()
+        return answer
+
+    def scores(self, users: Interactions) -> csr_matrix:
+        """Return the order of the trees as shares of the user's best candidate, nothing for what nobody named."""
         return self.scores_within(users, None, None)
 
-    def scores_within(self, users: Interactions, exclude: csr_matrix | None, allowed: np.ndarray | None) -> np.ndarray:
+    def scores_within(self, users: Interactions, exclude: csr_matrix | None, allowed: np.ndarray | None) -> csr_matrix:
         """Return the order of the candidates, which are named among the items that may be picked."""
-        answer = np.zeros((users.n_users, users.n_items), np.float32)
+        rows, items, order, votes = self._judged(users, exclude, allowed)
+        starts = np.searchsorted(rows, np.arange(users.n_users + 1))
+        return csr_matrix((mixed(order, votes, self.mix), items, starts), shape=(users.n_users, users.n_items))
+
+    def _judged(
+        self, users: Interactions, exclude: csr_matrix | None, allowed: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return (rows, items, order of the trees, votes of the blend) of the candidates of a block of users."""
+        nothing = np.empty(0, np.int64)
         if not self.members or not users.n_users or not users.n_items:
-            return answer
+            return nothing, nothing, np.empty(0), np.empty(0)
         rows, items, table = self._candidates(users, exclude, allowed)
-        if not len(rows):
-            return answer
-        trees = self._trees()
+        votes = _of_best(table[:, 3 * len(self.members)], rows, users.n_users)
+        trees = self._trees() if len(rows) else []
         # Without trees (too little to learn from) the votes decide, as in a blend.
-        votes = table[:, 2 * len(self.members)]
-        if trees:
-            order = 1 / (1 + np.exp(-np.mean([one.predict(table, num_threads=1) for one in trees], axis=0)))
-            votes = (1 - self.mix) * _of_best(order, rows, len(answer)) + self.mix * _of_best(votes, rows, len(answer))
-        answer[rows, items] = votes
-        return answer
+        if not trees:
+            return rows, items, votes, votes
+        order = 1 / (1 + np.exp(-np.mean([one.predict(table, num_threads=1) for one in trees], axis=0)))
+        return rows, items, _of_best(order, rows, users.n_users), votes
 
     def _trees(self) -> list[Any]:
         if len(self._boosters) < len(self.texts):
@@ -220,17 +277,39 @@ class TwoStage(Composite):
 
 def named(
     scores: csr_matrix | np.ndarray, exclude: csr_matrix | None, allowed: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the scores of a block of users as dense float32, and the items and scores of its N_NAMED best."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the items and scores of the N_NAMED best of a block of users."""
     if isinstance(scores, np.ndarray):
-        items, best = top_k(scores, N_NAMED, exclude=exclude, allowed=allowed)
-        dense = scores
-    else:
-        dense = scores.toarray()
-        if allowed is not None:
-            scores = csr_matrix((scores.data * allowed[scores.indices], scores.indices, scores.indptr), scores.shape)
-        items, best = top_k_sparse(scores, N_NAMED, exclude=exclude)
-    return np.maximum(dense, 0), items, best
+        return top_k(scores, N_NAMED, exclude=exclude, allowed=allowed)
+    if allowed is not None:
+        scores = csr_matrix((scores.data * allowed[scores.indices], scores.indices, scores.indptr), scores.shape)
+    return top_k_sparse(scores, N_NAMED, exclude=exclude)
+
+
+def values_at(scores: csr_matrix | np.ndarray, rows: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Return the scores of candidates, float32 of shape (n_candidates,), 0 for those that are not stored."""
+    if not isinstance(scores, np.ndarray):
+        # Sorted rows are searched by halves.
+        scores.sort_indices()
+    return np.asarray(scores[rows, items], np.float32).ravel() if len(rows) else np.zeros(0, np.float32)
+
+
+def places(votes: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the place of each candidate among its user's in the eyes of each member, 0 = best, nan = no vote.
+
+    votes : float array of shape (n_candidates, n_members); rows : int array of shape (n_candidates,), sorted.
+    """
+    starts = np.searchsorted(rows, rows)
+    answer = np.empty(votes.shape, np.float32)
+    for vote, place in zip(votes.T, answer.T, strict=True):
+        place[np.lexsort((-vote, rows))] = np.arange(len(rows)) - starts
+        place[vote <= 0] = np.nan
+    return answer
+
+
+def mixed(order: np.ndarray, votes: np.ndarray, mix: float) -> np.ndarray:
+    """Return the votes weighted by ``mix`` and the order of the trees by the rest."""
+    return np.asarray((1 - mix) * order + mix * votes, np.float32)
 
 
 def _of_best(values: np.ndarray, rows: np.ndarray, n_users: int) -> np.ndarray:

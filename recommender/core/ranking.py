@@ -73,8 +73,10 @@ def top_k_sparse(scores: csr_matrix, k: int, *, exclude: csr_matrix | None = Non
     keys = np.zeros((n_rows, width), np.int64)
     place = np.arange(len(owner)) - scores.indptr[:-1][owner]
     keys[owner, place] = (values.view(np.int32).astype(np.int64) << 32) | (n_columns - 1 - scores.indices)
-    keys.sort(axis=1)
     n = min(k, width)
+    if width > 2 * n:
+        keys = np.partition(keys, width - n, axis=1)[:, width - n :]
+    keys.sort(axis=1)
     keys = keys[:, ::-1][:, :n]
     values = (keys >> 32).astype(np.int32).view(np.float32)
     items[:, :n] = np.where(values > 0, n_columns - 1 - (keys & 0xFFFFFFFF), -1)

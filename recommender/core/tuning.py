@@ -57,6 +57,7 @@ def tune(
     seed: int = 0,
     trials: Sequence[Trial] = (),
     on_trial: OnTrial | None = None,
+    suggestion: dict[str, Any] | None = None,
 ) -> list[Trial]:
     """Try settings of an algorithm until there are ``n_trials`` and return all trials, the known ones first.
 
@@ -70,6 +71,7 @@ def tune(
         gives the same trials on every machine.
     trials : what is known from an earlier search with the same seed.
     on_trial : told each new trial, so that a service can store it.
+    suggestion : settings that are tried next, before the search goes on, unless they were tried.
 
     Raises
     ------
@@ -81,7 +83,11 @@ def tune(
     space, done = ALGORITHMS[name].space, list(trials)
     spent = sum(trial.seconds for trial in done)
     while len(done) < (n_trials if space else min(n_trials, 1)) and spent < seconds:
-        params = _next(name, space, done, seed)
+        if suggestion is not None and done and all(trial.params != suggestion for trial in done):
+            params = suggestion
+        else:
+            params = _next(name, space, done, seed)
+        suggestion = None
         started = time.process_time()
         score = judge(create(name, params))
         trial = Trial(params, score, time.process_time() - started)

@@ -24,6 +24,8 @@ N_WINDOWS = 2
 ASKED_SHARE, RETURNING_SHARE = 0.2, 0.5
 # A shopper's purchases of one day are put down together if there are this many; if most are, the order is no order.
 SITTING = 10
+# Events of one product that lie no further apart than this (days) are one wish.
+DAY = 1.0
 # More test shoppers cost time and tell no more than the standard error of the data allows.
 MAX_CHECKED, MAX_LEARNT = 2000, 12_000
 
@@ -98,11 +100,13 @@ def _by_time(log: Log, has_clock: bool, repeats: bool, seed: int) -> list[Split]
 def _by_last(log: Log, has_clock: bool, repeats: bool, seed: int) -> list[Split]:
     """Hold back each shopper's last purchase, then the one before it, with all that she did since.
 
-    What else she did with that product (a view a minute before) belongs to the purchase and goes with it: a model that
-    may see it scores nearly 1 here and nothing in a mail. Other purchases of it stay where repeats count.
+    What else she did with that product within a day (a view a minute before) belongs to the purchase and goes with it,
+    without a clock all of it: a model that may see it scores nearly 1 here and nothing in a mail. What she did before
+    stays, since a mail would know it; other purchases of it stay where repeats count.
     """
     order = np.lexsort((np.arange(len(log.users)), log.days, log.users))
     users, items, bought = log.users[order], log.items[order], log.kinds[order] == PURCHASE
+    days = log.days[order]
     place = np.arange(len(order))
     made, limit = [], np.full(log.n_users, len(order))
     at = float(log.days.max()) if has_clock and len(log.days) else float("nan")
@@ -114,8 +118,11 @@ def _by_last(log: Log, has_clock: bool, repeats: bool, seed: int) -> list[Split]
         held[last[there]] = True
         its_item = np.full(log.n_users, -1)
         its_item[there] = items[last[there]]
+        bought_at = np.full(log.n_users, np.inf)
+        bought_at[there] = days[last[there]]
         before = ~there[users] | (place < last[users])
-        learnt = before & ((items != its_item[users]) | (bought & repeats))
+        earlier = has_clock & (days < bought_at[users] - DAY)
+        learnt = before & ((items != its_item[users]) | (bought & repeats) | earlier)
         back = np.empty(len(order), int)
         back[order] = place
         made.append(split_where(log, learnt[back], held[back], at))

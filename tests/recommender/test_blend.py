@@ -146,7 +146,7 @@ def test_pairs_say_how_often_and_how_long_ago():
     assert facts.repeat_rate[0] == 1
     assert facts.gap[0] == 7
     assert facts.age.tolist() == [9, 1]
-    table = columns(facts, one, np.array([0, 0]), np.array([0, 1]))
+    table = columns(facts, one, pairs, np.array([0, 0]), np.array([0, 1]))
     assert table.shape[0] == 2
     assert not np.isinf(table).any()
 
