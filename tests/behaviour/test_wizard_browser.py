@@ -38,7 +38,7 @@ def test_a_known_file_takes_three_clicks(visit: Visit, admin: Any, tmp_path: Pat
     watched.check()
     page.get_by_role("button", name="Import 60 rows").click()
     expect(page.get_by_role("heading", name="60 rows loaded")).to_be_visible()
-    expect(page.locator("[data-sum]")).to_have_text("60 loaded + 0 known + 0 refused = 60 rows read")
+    expect(page.locator("[data-sum]")).to_have_text("60 loaded + 0 known + 0 refused = 60 read")
     watched.check()
     watched.open(reverse("behaviour:imports"))
     watched.check()
@@ -75,7 +75,7 @@ def test_refused_rows_are_downloaded_mended_and_loaded_again(visit: Visit, admin
     page = watched.page
     drop(watched, tmp_path, "broken.csv", BROKEN)
     page.get_by_role("button", name="Import 1 row").click()
-    expect(page.locator("[data-sum]")).to_have_text("1 loaded + 0 known + 1 refused = 2 rows read")
+    expect(page.locator("[data-sum]")).to_have_text("1 loaded + 0 known + 1 refused = 2 read")
     watched.check()
     with page.expect_download() as coming:
         page.get_by_role("link", name="Refused rows").click()
