@@ -16,11 +16,12 @@ BATCH = 5000
 # Different values kept in memory (about 30 MB); above it, what was said so far goes into the tables.
 MOST_KEPT = 300_000
 PARTS = 50
+# Found by their names: the sign keeps SQLite from reading all rows of the upload for each.
 FILL = {
     "sqlite": """UPDATE {table} SET {column} = said.value
         FROM (SELECT json_extract(value, '$[0]') AS about, json_extract(value, '$[1]') AS value FROM json_each(%s))
         AS said
-        WHERE {table}.{name} = said.about AND {table}.{empty} AND {table}.upload_id = %s""",
+        WHERE {table}.{name} = said.about AND {table}.{empty} AND +{table}.upload_id = %s""",
     "postgresql": """UPDATE {table} SET {column} = (said.pair->>1)::{cast}
         FROM json_array_elements(%s::json) AS said(pair)
         WHERE {table}.{name} = said.pair->>0 AND {table}.{empty} AND {table}.upload_id = %s""",
