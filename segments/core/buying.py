@@ -32,8 +32,12 @@ class Buying:
     b: float
 
 
-def log_likelihood(model: Buying, x: np.ndarray, t_x: np.ndarray, age: np.ndarray) -> np.ndarray:
-    """Return each row's log-likelihood (formula 6).
+def log_likelihood(
+    model: Buying, x: np.ndarray, t_x: np.ndarray, age: np.ndarray, weights: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Return the log-likelihood of all rows (formula 6) and its slope in each parameter.
+
+    With the slope a search asks a fifth as often as without; gamma functions are worked out once for each `x`.
 
     Parameters
     ----------
@@ -42,23 +46,35 @@ def log_likelihood(model: Buying, x: np.ndarray, t_x: np.ndarray, age: np.ndarra
         Orders after the first.
     t_x, age : float arrays of shape (n,), days
         From the first order to the last one, and to the moment of reckoning; 0 <= t_x <= age.
+    weights : float array of shape (n,), how many shoppers share a row
 
     Returns
     -------
-    float array of shape (n,)
+    (float, float array of shape (4,): by r, alpha, a, b)
     """
-    from scipy.special import betaln, gammaln
+    from scipy.special import digamma, expit, gammaln
 
     r, alpha, a, b = model.r, model.alpha, model.a, model.b
-    rate = gammaln(r + x) - gammaln(r) + r * np.log(alpha)
-    there = betaln(a, b + x) - betaln(a, b) - (r + x) * np.log(alpha + age)
+    each, back = np.unique(x, return_inverse=True)
+    n, many = weights.sum(), np.bincount(back, weights=weights)
     # Who ordered again may have left after the last order; who did not can't have.
-    left = np.where(
-        x > 0,
-        np.log(a) - np.log(b + np.maximum(x, 1) - 1) + betaln(a, b + x) - betaln(a, b) - (r + x) * np.log(alpha + t_x),
-        -np.inf,
-    )
-    return rate + np.logaddexp(there, left)
+    places = b + np.maximum(each, 1) - 1
+    leaves = np.where(each > 0, np.log(a) - np.log(places), -np.inf)
+    later, since = np.log(alpha + age), np.log(alpha + t_x)
+    odds = leaves[back] + (r + x) * (later - since)
+    left = weights * expit(odds)
+    there = weights - left
+    by_x = gammaln(r + each) + gammaln(b + each) - gammaln(a + b + each)
+    same = gammaln(r) + gammaln(b) - gammaln(a + b) - r * np.log(alpha)
+    total = (many * by_x).sum() - n * same + (weights * (np.logaddexp(0, odds) - (r + x) * later)).sum()
+    both = n * digamma(a + b) - (many * digamma(a + b + each)).sum()
+    slope = [
+        (many * digamma(r + each)).sum() - n * (digamma(r) - np.log(alpha)) - (there * later + left * since).sum(),
+        n * r / alpha - ((r + x) * (there / (alpha + age) + left / (alpha + t_x))).sum(),
+        both + left.sum() / a,
+        both + (many * digamma(b + each)).sum() - n * digamma(b) - (left / places[back]).sum(),
+    ]
+    return float(total), np.array(slope)
 
 
 def fit(
@@ -68,8 +84,7 @@ def fit(
 
     Parameters
     ----------
-    x, t_x, age : arrays of shape (n,) as in `log_likelihood`
-    weights : float array of shape (n,), how many shoppers share a row; None = one each
+    x, t_x, age, weights : arrays of shape (n,) as in `log_likelihood`; no weights = one each
     penalty : float
         1 weighs the typical shop as one loose observation of each logarithm; 0 is plain maximum likelihood, which has
         no finite answer when nobody ordered twice.
@@ -82,19 +97,20 @@ def fit(
 
     weights = np.ones(len(x)) if weights is None else np.asarray(weights, float)
     x, t_x, age = (np.asarray(part, float) for part in (x, t_x, age))
-    names, centre = list(TYPICAL), np.log(list(TYPICAL.values()))
+    centre = np.log(list(TYPICAL.values()))
     if not len(x):
         return Buying(**TYPICAL)
 
-    def cost(logs: np.ndarray) -> float:
-        model = Buying(**dict(zip(names, np.exp(logs), strict=True)))
-        doubt = penalty * np.sum(((logs - centre) / LOOSE) ** 2) / 2
-        return float((doubt - weights @ log_likelihood(model, x, t_x, age)) / weights.sum())
+    def cost(logs: np.ndarray) -> tuple[float, np.ndarray]:
+        values = np.exp(logs)
+        total, slope = log_likelihood(Buying(*values), x, t_x, age, weights)
+        apart, n = (logs - centre) / LOOSE, weights.sum()
+        return float((penalty * (apart**2).sum() / 2 - total) / n), (penalty * apart / LOOSE - slope * values) / n
 
-    bounds = [(np.log(LOWEST), np.log(HIGHEST))] * len(names)
+    bounds = [(np.log(LOWEST), np.log(HIGHEST))] * len(centre)
     options = {"maxiter": MAX_ITERATIONS, "ftol": 1e-12, "gtol": 1e-8}
-    found = minimize(cost, centre, method="L-BFGS-B", bounds=bounds, options=options)
-    return Buying(**{name: float(value) for name, value in zip(names, np.exp(found.x), strict=True)})
+    found = minimize(cost, centre, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return Buying(*(float(value) for value in np.exp(found.x)))
 
 
 def alive(model: Buying, x: np.ndarray, t_x: np.ndarray, age: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -149,10 +150,13 @@ def fit_level(
     happened : float array of shape (n,)
     """
     factors = (1.0, float(np.exp(-Z * drift)), float(np.exp(Z * drift)))
-    for level in LEVELS:
-        if all(covers(*ranges_at(float(level), factor), happened) >= SHARE for factor in factors):
-            return float(level)
-    return float(LEVELS[-1])
+
+    def holds(level: float) -> bool:
+        return all(covers(*ranges_at(level, factor), happened) >= SHARE for factor in factors)
+
+    # A wider level never covers fewer.
+    levels = LEVELS.tolist()
+    return float(levels[min(bisect_left(levels, True, key=holds), len(levels) - 1)])
 
 
 def logit(chance: np.ndarray) -> np.ndarray:

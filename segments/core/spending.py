@@ -32,22 +32,38 @@ class Spending:
         return self.p * self.v / (self.q - 1) if self.q > 1 else 0.0
 
 
-def log_likelihood(model: Spending, n: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Return each row's log-likelihood of her mean order value (formula 1a).
+def log_likelihood(model: Spending, n: np.ndarray, mean: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the log-likelihood of all mean order values (formula 1a) and its slope in each parameter.
 
     Parameters
     ----------
     model : Spending
     n : float array of shape (rows,), orders behind the mean, > 0
     mean : float array of shape (rows,), currency, > 0
+
+    Returns
+    -------
+    (float, float array of shape (3,): by p, q, v)
     """
-    from scipy.special import gammaln
+    from scipy.special import digamma, gammaln
 
     p, q, v = model.p, model.q, model.v
-    return (
-        gammaln(p * n + q) - gammaln(p * n) - gammaln(q) + q * np.log(v)
-        + (p * n - 1) * np.log(mean) + p * n * np.log(n) - (p * n + q) * np.log(n * mean + v)
+    # Gamma functions once for each number of orders.
+    each, many = np.unique(n, return_counts=True)
+    spent, rows = n * mean + v, len(n)
+    log_spent, log_money = np.log(spent), np.log(mean)
+    paid = (n * (log_money + np.log(n) - log_spent)).sum()
+    total = (
+        (many * (gammaln(p * each + q) - gammaln(p * each))).sum() + rows * (q * np.log(v) - gammaln(q))
+        - q * log_spent.sum() + p * paid - log_money.sum()
     )  # fmt: skip
+    both = many * digamma(p * each + q)
+    slope = [
+        (each * both).sum() - (many * each * digamma(p * each)).sum() + paid,
+        both.sum() + rows * (np.log(v) - digamma(q)) - log_spent.sum(),
+        rows * q / v - ((p * n + q) / spent).sum(),
+    ]
+    return float(total), np.array(slope)
 
 
 def fit(n: np.ndarray, mean: np.ndarray, *, penalty: float = 1.0) -> Spending | None:
@@ -74,12 +90,15 @@ def fit(n: np.ndarray, mean: np.ndarray, *, penalty: float = 1.0) -> Spending | 
     mean = np.maximum(mean / unit, 1e-6)
     centre = np.log([TYPICAL_P, TYPICAL_Q, (TYPICAL_Q - 1) / TYPICAL_P])
 
-    def cost(logs: np.ndarray) -> float:
-        doubt = penalty * np.sum(((logs - centre) / LOOSE) ** 2) / 2
-        return float((doubt - log_likelihood(Spending(*np.exp(logs)), n, mean).sum()) / len(n))
+    def cost(logs: np.ndarray) -> tuple[float, np.ndarray]:
+        values = np.exp(logs)
+        total, slope = log_likelihood(Spending(*values), n, mean)
+        apart = (logs - centre) / LOOSE
+        doubt = penalty * (apart**2).sum() / 2
+        return float((doubt - total) / len(n)), (penalty * apart / LOOSE - slope * values) / len(n)
 
     bounds = [(np.log(LOWEST), np.log(HIGHEST))] * 3
-    found = minimize(cost, centre, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12, "gtol": 1e-8})
+    found = minimize(cost, centre, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12, "gtol": 1e-8})
     p, q, v = np.exp(found.x)
     return Spending(float(p), float(q), float(v * unit))
 
