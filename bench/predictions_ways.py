@@ -68,7 +68,7 @@ def _ours(lesson: forecast.Lesson, known: Known, days: float) -> tuple[np.ndarra
     said, rows = outlook.floor_says(lesson.learnt, known), features.matrix(known, features.no_activity(len(known.n)))
     grows = floor.orders(lesson.learnt.floor, said.same, days) / np.maximum(said.orders, 1e-12)
     words = (
-        outlook.says(lesson.learnt, target, lesson.chosen[target], said, rows) * grows
+        outlook.says(lesson.learnt, target, said, rows)[lesson.chosen[target]] * grows
         for target in (outlook.ORDERS, outlook.SPEND)
     )
     orders, spend = words

@@ -50,6 +50,11 @@ def window_of(book: OrderBook, at: float) -> float:
     return float(np.clip(np.floor((at - book.span[0]) / 4), SHORTEST_WINDOW, WINDOW))
 
 
+def moments(book: OrderBook, at: float) -> list[float]:
+    """Return the moments before which the activity of shoppers is asked for: now, and those of all rounds."""
+    return [at - number * window_of(book, at) for number in range(ROUNDS + 2)]
+
+
 def play(
     book: OrderBook,
     at: float,
@@ -77,21 +82,13 @@ def play(
         if learnt.trees:
             rows = features.matrix(known, activity_of(start, book.shoppers[known.buyer]))
         said = outlook.floor_says(learnt, known)
-        says = {
-            target: {model: outlook.says(learnt, target, model, said, rows) for model in models_of(learnt, target)}
-            for target in TARGETS
-        }
+        says = {target: outlook.says(learnt, target, said, rows) for target in TARGETS}
         before = happened(book, known.buyer, start - window, window)
         says[ORDERS][LAST_PERIOD], says[SPEND][LAST_PERIOD] = before[0], np.maximum(before[1], 0.0)
         truth = outlook.truth(book, known.buyer, start, window)
         rounds.append(Round(start, says, truth, total / max(len(known.n), 1)))
         beat()
     return rounds
-
-
-def models_of(learnt: outlook.Learnt, target: str) -> tuple[str, ...]:
-    """Return the models that have something to say of a target."""
-    return MODELS if target in learnt.trees else (FLOOR,)
 
 
 def losses(target: str, said: np.ndarray, came: np.ndarray) -> np.ndarray:

@@ -15,33 +15,30 @@ import numpy as np
 
 from segments.core import buying, floor
 
-Chance = Callable[[np.ndarray], np.ndarray]
+# For each mix the places of the groups that are her own -> chances of shape (n_mixes, n).
+Chances = Callable[[Sequence[tuple[int, ...]]], np.ndarray]
 
 
-def parts(chance: Chance, rows: np.ndarray, usual: np.ndarray, groups: Sequence[Sequence[int]]) -> np.ndarray:
+def parts(chances: Chances, n_groups: int) -> np.ndarray:
     """Return each group's part.
 
     Parameters
     ----------
-    chance : rows of shape (n, n_inputs) -> chances of shape (n,)
-    rows : array of shape (n, n_inputs)
-    usual : array of shape (n_inputs,), the usual shopper
-    groups : places of the inputs of each group; together all inputs
+    chances : asked once, with the groups that are her own in each mix
 
     Returns
     -------
-    float array of shape (n, n_groups); its rows sum to chance(rows) - chance(usual)
+    float array of shape (n, n_groups); its rows sum to her chance less the usual shopper's
     """
-    found = np.zeros((len(rows), len(groups)))
-    # Both ways begin and end alike: trees are asked for these once.
-    first, whole = chance(usual[None, :]), chance(rows)
-    for order in (range(len(groups)), range(len(groups) - 1, -1, -1)):
-        mixed, before = np.repeat(usual[None, :], len(rows), axis=0), first
-        for group in order:
-            mixed[:, groups[group]] = rows[:, groups[group]]
-            after = whole if group == order[-1] else chance(mixed)
+    orders = [list(range(n_groups)), list(range(n_groups - 1, -1, -1))]
+    # Both ways begin and end alike.
+    ways = list(dict.fromkeys(tuple(sorted(order[:size])) for order in orders for size in range(n_groups + 1)))
+    told = dict(zip(ways, chances(ways), strict=True))
+    found = np.zeros((len(told[tuple(range(n_groups))]), n_groups))
+    for order in orders:
+        for size, group in enumerate(order):
+            before, after = (told[tuple(sorted(order[:many]))] for many in (size, size + 1))
             found[:, group] += (after - before) / 2
-            before = after
     return found
 
 
@@ -55,11 +52,14 @@ def floor_parts(model: buying.Buying, same: floor.Counted, days: float) -> np.nd
     rows = np.column_stack([same.age - same.t_x, same.x, same.age])
     usual = np.array([weighted_median(column, same.weights) for column in rows.T])
 
-    def chance(mixed: np.ndarray) -> np.ndarray:
-        since, x, age = mixed.T
-        return buying.chance(model, x, np.maximum(age - since, 0.0), age, days)
+    def chances(ways: Sequence[tuple[int, ...]]) -> np.ndarray:
+        found = np.empty((len(ways), len(rows)))
+        for number, own in enumerate(ways):
+            since, x, age = (rows[:, one] if one in own else np.full(len(rows), usual[one]) for one in range(3))
+            found[number] = buying.chance(model, x, np.maximum(age - since, 0.0), age, days)
+        return found
 
-    return parts(chance, rows, usual, [[0], [1], [2]])
+    return parts(chances, 3)
 
 
 def weighted_median(values: np.ndarray, weights: np.ndarray) -> float:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from behaviour.ahead import worked
-from segments.core import backtest, buying, drivers, features, floor, outlook, ranges
+from segments.core import backtest, buying, challenger, drivers, features, floor, outlook, ranges
 from segments.core.backtest import Round
 from segments.core.order_book import Known, OrderBook, known_at
 from segments.core.outlook import BOTH, CHANCE, CHURN, FLOOR, ORDERS, SOON, SPEND, TARGETS
+from segments.core.trees import Trees
 
 HORIZONS = (30.0, 90.0, 365.0)
 # She leaves when she orders nothing for so long; she is gone when it is a year.
@@ -22,6 +24,7 @@ FURTHEST_DAYS = 730.0
 BLOCK = 50_000
 MOST_REASONS, LEAST_REASON = 4, 0.005
 REASONS = tuple(features.GROUPS)
+GROUPS = [features.places(name) for name in REASONS]
 # The figure that stands beside a reason.
 REASON_VALUES = {
     "recency": "since", "orders": "n", "tenure": "age", "spending": "mean", "visits": "views_30", "emails": "clicks_90",
@@ -138,7 +141,7 @@ def predict(
         found = _parts(lesson, says, rows, usual)
         reason[block], weight[block], value[block] = _strongest(found, rows)
 
-    # Trees leave Python's lock alone while they are asked.
+    # Numpy leaves Python's lock alone while it looks up what trees say.
     for _told in worked((slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)), tell, threads=2):
         beat()
     percentiles = {name: percentile(columns[of]) for name, of in PERCENTILES.items()}
@@ -296,13 +299,12 @@ def _parts(lesson: Lesson, says: dict[str, np.ndarray], rows: np.ndarray, usual:
     model = lesson.chosen[CHANCE]
     if model == FLOOR or CHANCE not in lesson.learnt.trees:
         return base
-    trees = drivers.parts(
-        lambda mixed: outlook.tree_says(lesson.learnt, CHANCE, mixed),
-        rows,
-        usual,
-        [features.places(name) for name in REASONS],
-    )
+    trees = drivers.parts(partial(_mixed, lesson.learnt.trees[CHANCE], rows, usual), len(GROUPS))
     return (trees + base) / 2 if model == BOTH else trees
+
+
+def _mixed(trees: Trees, rows: np.ndarray, usual: np.ndarray, ways: Sequence[tuple[int, ...]]) -> np.ndarray:
+    return challenger.chance_of(trees.mixed(rows, usual[None, :], GROUPS, ways))
 
 
 def _strongest(parts: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

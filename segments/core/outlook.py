@@ -6,14 +6,17 @@ the window's figure grows or shrinks, shopper by shopper.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 import numpy as np
 
+from behaviour.ahead import worked
 from segments.core import challenger, features, floor
 from segments.core.order_book import Known, OrderBook, happened, known_at
+from segments.core.trees import Trees
 
 FLOOR, BOOSTED, BOTH = "bgnbd", "boosted", "both"
 MODELS = (FLOOR, BOOSTED, BOTH)
@@ -48,7 +51,7 @@ class Learnt:
 
     floor: floor.Floor
     window: float
-    trees: dict[str, Any] = field(default_factory=dict)
+    trees: dict[str, Trees] = field(default_factory=dict)
 
     @property
     def soon(self) -> float:
@@ -90,14 +93,15 @@ def learn(
     if not challenger.can_train(outcome.orders):
         return Learnt(base, window)
     rows = features.matrix(known, activity_of(then, book.shoppers[known.buyer]))
-    trees: dict[str, Any] = {
-        ORDERS: challenger.train_amounts(rows, outcome.orders, seed),
-        CHURN: challenger.train_chance(rows, outcome.of(CHURN), seed),
+    jobs: dict[str, Callable[[], Trees]] = {
+        ORDERS: partial(challenger.train_amounts, rows, outcome.orders, seed),
+        CHURN: partial(challenger.train_chance, rows, outcome.of(CHURN), seed),
     }
     if (outcome.spend > 0).any():
-        trees[SPEND] = challenger.train_amounts(rows, outcome.spend, seed)
+        jobs[SPEND] = partial(challenger.train_amounts, rows, outcome.spend, seed)
     if challenger.can_train(outcome.soon):
-        trees[CHANCE] = challenger.train_chance(rows, outcome.of(CHANCE), seed)
+        jobs[CHANCE] = partial(challenger.train_chance, rows, outcome.of(CHANCE), seed)
+    trees = dict(zip(jobs, worked(jobs.values(), operator.call, threads=2), strict=True))
     return Learnt(base, window, trees)
 
 
@@ -122,10 +126,10 @@ def tree_says(learnt: Learnt, target: str, rows: np.ndarray) -> np.ndarray:
     return challenger.amounts(model, rows)
 
 
-def says(learnt: Learnt, target: str, model: str, said: Said, rows: np.ndarray | None) -> np.ndarray:
-    """Return what one model says of a target; the floor's word where there are no trees for it."""
+def says(learnt: Learnt, target: str, said: Said, rows: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Return what each model says of a target; only the floor where there are no trees for it."""
     base: np.ndarray = getattr(said, target)
-    if model == FLOOR or target not in learnt.trees or rows is None:
-        return base
+    if target not in learnt.trees or rows is None:
+        return {FLOOR: base}
     trees = tree_says(learnt, target, rows)
-    return trees if model == BOOSTED else (trees + base) / 2
+    return {FLOOR: base, BOOSTED: trees, BOTH: (trees + base) / 2}
