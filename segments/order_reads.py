@@ -1,29 +1,46 @@
-"""What predictions read over all shoppers: numbers in arrays, fetched in chunks so that no row stays an object."""
+"""All orders of a shop, and what they held, read in one pass over packed events.
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+The database puts events together block by block; another thread turns a block into orders meanwhile.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import polars as pl
-from django.db.models import Count, Exists, F, FloatField, Max, Min, OuterRef, Q, QuerySet, Sum
-from django.db.models.functions import Cast
+from django.db.models import QuerySet
 
-from behaviour.models import Event, Product, Shop
-from behaviour.moments import Epoch
+from behaviour.ahead import worked
+from behaviour.models import Shop
 from mailai.chunks import chunks
 from segments import reading
-from segments.core import features
+from segments.core import deeds
 from segments.core.categories import Habits
 from segments.core.order_book import OrderBook, make_book
+from segments.gathering import Places
 
 CHUNK = 50_000
-ID_CHUNK = 2_000
 DAY = 86_400.0
-ACTIVITY_DAYS = 90
-# Shoppers of a sample, at most: what trees learn from, what they are tried on.
-SAMPLE = 100_000
-SEEN = (Event.Kind.VIEW, Event.Kind.CART)
+# Lines are counted for so many parts of the shoppers one after the other: what that needs beside them is then small.
+PARTS = 8
+ORDERS = {"shopper": pl.Int64, "ref": pl.Int64, "at": pl.Int64, "cents": pl.Int64}
+REFUNDS = {"shopper": pl.Int64, "at": pl.Int64, "cents": pl.Int64}
+HELD = {"shopper": pl.Int64, "category": pl.Int32, "at": pl.Int64}
+
+
+@dataclass(frozen=True)
+class Bought:
+    """All orders, and what they held.
+
+    held : shopper (int64, id), category (int32, place in `names`), at (int64, seconds since 1970); a row for each
+        category of an order, at least
+    names : categories, sorted
+    """
+
+    book: OrderBook
+    held: pl.DataFrame
+    names: list[str]
 
 
 def day_number(moment: datetime) -> float:
@@ -36,119 +53,97 @@ def moment_of(day: float) -> datetime:
     return datetime.fromtimestamp(day * DAY, UTC)
 
 
-def read_book(as_of: datetime) -> OrderBook:
-    """Return all orders and refunds before a moment.
-
-    Lines with an order reference are one order; those without are one order per day of the shop. Two grouped queries
-    and one of refunds.
-    """
-    events = Event.objects.filter(at__lt=as_of).order_by()
-    bought = events.filter(kind=Event.Kind.PURCHASE)
-    money = Cast(Sum("amount"), FloatField())
-    keyed = bought.exclude(order_ref="").values("shopper_id", "order_ref")
-    parts = [
-        columns(keyed.annotate(first=Epoch(Min("at")), money=money).values_list("shopper_id", "first", "money")),
-        _days(
-            columns(bought.filter(order_ref="").values_list("shopper_id", Epoch(F("at")), Cast("amount", FloatField())))
-        ),
-    ]
-    returned = events.filter(kind=Event.Kind.REFUND)
-    parts.append(columns(returned.values_list("shopper_id", Epoch(F("at")), Cast("amount", FloatField()))))
-    refund = np.repeat([False, False, True], [len(part) for part in parts])
-    rows = np.concatenate(parts)
-    return make_book(rows[:, 0].astype(np.int64), rows[:, 1] / DAY, rows[:, 2], refund)
-
-
 def columns(rows: QuerySet[Any, Any], width: int = 3) -> np.ndarray:
     """Return rows of numbers as a float array of shape (n, width); null is NaN. Ids below 2**53 stay exact."""
     parts = [np.array(chunk, float) for chunk in chunks(rows.iterator(chunk_size=CHUNK), CHUNK)]
     return np.concatenate(parts) if parts else np.empty((0, width))
 
 
-def _days(lines: np.ndarray) -> np.ndarray:
-    """Put lines without a reference together by shopper and day of the shop."""
-    if not len(lines):
-        return lines
-    frame = pl.DataFrame(lines, schema=["shopper", "at", "money"], orient="row")
-    local = pl.from_epoch(pl.col("at").cast(pl.Int64)).dt.replace_time_zone("UTC")
-    local = local.dt.convert_time_zone(str(Shop.current().zone)).dt.date()
-    orders = frame.group_by("shopper", local.alias("day")).agg(pl.col("at").min(), pl.col("money").sum())
-    return orders.select("shopper", "at", "money").to_numpy()
+def read_book(as_of: datetime) -> OrderBook:
+    """Return all orders and refunds before a moment.
+
+    Lines with an order reference are one order; those without are one order per day of the shop.
+    """
+    return _put_together(as_of, None)[0]
 
 
-def activity(at: float, shoppers: np.ndarray) -> np.ndarray:
-    """Return what shoppers did in the 90 days before a moment, as `features.ACTIVITY`; one grouped query.
+def read_bought(as_of: datetime) -> Bought:
+    """Return all orders and refunds before a moment, and the categories of what was bought."""
+    products = reading.products().select("product", "category").sort("product")
+    names = [name for name in products["category"].unique().cast(pl.String).sort().to_list() if name]
+    # The first of its numbers is that of products without one.
+    places = products["category"].to_physical().cast(pl.Int32).to_numpy() - 1
+    return Bought(*_put_together(as_of, _Categories(Places(products["product"].to_numpy()), places)), names)
 
-    Where it is asked of a sample, nobody else's events are put together: a third of the time at a million shoppers.
+
+@dataclass(frozen=True)
+class _Categories:
+    products: Places
+    category: np.ndarray
+
+    def of(self, product: pl.Series) -> pl.Series:
+        """Return the place of each product's category; -1 where there is none."""
+        found = self.products.of(product.to_numpy())
+        return pl.Series(np.where(found >= 0, self.category[found], -1) if len(self.category) else found)
+
+
+def _put_together(as_of: datetime, categories: _Categories | None) -> tuple[OrderBook, pl.DataFrame]:
+    """Read the lines before a moment once: the book, and the rows of `Bought.held` where categories are wanted."""
+    zone, end = str(Shop.current().zone), round(as_of.timestamp() * deeds.SECOND)
+    kept: list[tuple[pl.DataFrame, ...]] = [tuple(pl.DataFrame(schema=schema) for schema in (ORDERS, REFUNDS, HELD))]
+
+    def parts(block: reading.Fetched) -> tuple[pl.DataFrame, ...]:
+        rows = block()
+        lines = deeds.unpacked(rows[rows["at"] < end][["shopper", "kind", "product", "at", "cents", "ref"]])
+        bought = deeds.purchases(lines)
+        # Lines without a reference go by the day; a reference's hash is none of these numbers.
+        day = deeds.local(pl.col("at"), zone).floordiv(deeds.DAY)
+        keyed = bought.with_columns(ref=pl.when(pl.col("ref") == 0).then(day).otherwise(pl.col("ref")))
+        cents = pl.when(pl.col("cents") == deeds.MISSING).then(0).otherwise(pl.col("cents")).alias("cents")
+        refunds = lines.filter(deeds.of("refund")).select("shopper", "at", cents)
+        return _orders(keyed), refunds, _held(bought, categories)
+
+    for found in worked(reading.events(only=reading.TRADED), parts):
+        kept.append(found)
+    orders, refunds, held = (pl.concat(frames) for frames in zip(*kept, strict=True))
+    del kept
+    # Orders of one moment stand alike in every run.
+    orders = pl.concat([_orders(orders).drop("ref").sort("cents"), refunds])
+    refund = np.repeat([False, True], [len(orders) - len(refunds), len(refunds)])
+    day = (orders["at"] // deeds.SECOND).to_numpy() / DAY
+    return make_book(orders["shopper"].to_numpy(), day, orders["cents"].to_numpy() / 100, refund), held
+
+
+def _orders(lines: pl.DataFrame) -> pl.DataFrame:
+    """Put lines of one order together; amounts that nobody said count as nothing."""
+    return lines.group_by("shopper", "ref").agg(pl.col("at").min(), pl.col("cents").sum())
+
+
+def _held(bought: pl.DataFrame, categories: _Categories | None) -> pl.DataFrame:
+    if categories is None:
+        return pl.DataFrame(schema=HELD)
+    rows = bought.select("shopper", categories.of(bought["product"]).alias("category"), pl.col("at") // deeds.SECOND)
+    return rows.filter(pl.col("category") >= 0).unique()
+
+
+def habits(bought: Bought, shoppers: np.ndarray, n_orders: np.ndarray) -> Habits:
+    """Return in how many of their orders some shoppers bought each category.
+
+    Lines of one order were bought at one moment.
 
     Parameters
     ----------
-    at : float, days since 1970
     shoppers : int64 array of shape (n,), ids, ascending
+    n_orders : float array of shape (n,)
     """
-    found = features.no_activity(len(shoppers))
-    end = moment_of(at)
-    since_30d = Q(at__gte=end - timedelta(days=30))
-    kinds = (*SEEN, Event.Kind.EMAIL_OPEN, Event.Kind.EMAIL_CLICK)
-    events = Event.objects.filter(kind__in=kinds, at__gte=end - timedelta(days=ACTIVITY_DAYS), at__lt=end).order_by()
-    if len(shoppers) <= SAMPLE:
-        events = events.filter(shopper_id__in=reading.among(shoppers))
-    viewed = Q(kind=Event.Kind.VIEW)
-    figures = events.values("shopper_id").annotate(
-        views_30=Count("pk", filter=viewed & since_30d),
-        views_90=Count("pk", filter=viewed),
-        carts_90=Count("pk", filter=Q(kind=Event.Kind.CART)),
-        seen=Epoch(Max("at", filter=Q(kind__in=SEEN))),
-        opens_90=Count("pk", filter=Q(kind=Event.Kind.EMAIL_OPEN)),
-        clicks_90=Count("pk", filter=Q(kind=Event.Kind.EMAIL_CLICK)),
-    )
-    rows = figures.values_list("shopper_id", "views_30", "views_90", "carts_90", "seen", "opens_90", "clicks_90")
-    for chunk in chunks(rows.iterator(chunk_size=CHUNK), CHUNK):
-        part = np.array(chunk, float)
-        places = np.searchsorted(shoppers, part[:, 0]).clip(0, max(len(shoppers) - 1, 0))
-        known = shoppers[places] == part[:, 0] if len(shoppers) else np.zeros(len(part), bool)
-        part[:, 4] = np.where(np.isnan(part[:, 4]), features.UNSEEN, at - part[:, 4] / DAY)
-        found[places[known]] = part[known, 1:]
-    return found
-
-
-def category_names() -> list[str]:
-    """Return the categories that anybody bought, by name; asks once for each product, not for each purchase."""
-    bought = Exists(Event.objects.filter(kind=Event.Kind.PURCHASE, product=OuterRef("pk")))
-    products = Product._base_manager.exclude(category="").filter(bought)
-    return sorted(set(products.values_list("category", flat=True)))
-
-
-def habits(shoppers: np.ndarray, n_orders: np.ndarray, names: Sequence[str], as_of: datetime) -> Habits:
-    """Return in how many of her orders each shopper bought each category; one grouped query over all purchases."""
-    place = {name: number for number, name in enumerate(names)}
-    bought = Event.objects.filter(kind=Event.Kind.PURCHASE, at__lt=as_of, product__category__in=names).order_by()
-    # Lines of one order were bought at one moment.
-    counted = bought.values("shopper_id", "product__category").annotate(n=Count("at", distinct=True))
-    rows = counted.values_list("shopper_id", "product__category", "n").iterator(chunk_size=CHUNK)
-    pairs = [np.array([(who, place[name], n) for who, name, n in chunk], np.int64) for chunk in chunks(rows, CHUNK)]
-    return make_habits(np.concatenate(pairs) if pairs else np.empty((0, 3), np.int64), shoppers, n_orders, len(names))
-
-
-def make_habits(pairs: np.ndarray, shoppers: np.ndarray, n_orders: np.ndarray, n_categories: int) -> Habits:
-    """Turn rows (shopper id, category, orders) into habits of the shoppers given."""
-    places = np.searchsorted(shoppers, pairs[:, 0]).clip(0, max(len(shoppers) - 1, 0))
-    known = shoppers[places] == pairs[:, 0] if len(shoppers) else np.zeros(len(pairs), bool)
-    who, category = places[known], pairs[known, 1]
-    count = np.minimum(pairs[known, 2], n_orders[who]).astype(float)
-    share = np.bincount(category, weights=count, minlength=n_categories) / max(float(n_orders.sum()), 1.0)
+    whole = [pl.DataFrame(schema={"shopper": pl.Int64, "category": pl.Int32, "n": pl.UInt32})]
+    for part in range(PARTS):
+        mine = bought.held.filter(pl.col("shopper") % PARTS == part).unique()
+        whole.append(mine.group_by("shopper", "category").agg(pl.len().cast(pl.UInt32).alias("n")))
+    counted = pl.concat(whole)
+    who = Places(shoppers).of(counted["shopper"].to_numpy())
+    known = who >= 0
+    who, category = who[known], counted["category"].to_numpy()[known]
+    count = np.minimum(counted["n"].to_numpy()[known], n_orders[who])
+    share = np.bincount(category, weights=count, minlength=len(bought.names)) / max(float(n_orders.sum()), 1.0)
     return Habits(who, category, count, n_orders, share)
-
-
-def category_lines(shoppers: Sequence[int], names: Sequence[str], as_of: datetime) -> np.ndarray:
-    """Return int64 rows (shopper id, category, seconds) of what some shoppers bought."""
-    place = {name: number for number, name in enumerate(names)}
-    parts = []
-    for start in range(0, len(shoppers), ID_CHUNK):
-        lines = Event.objects.filter(
-            shopper_id__in=list(shoppers[start : start + ID_CHUNK]), kind=Event.Kind.PURCHASE, at__lt=as_of,
-            product__category__in=names,
-        ).order_by()  # fmt: skip
-        rows = lines.values_list("shopper_id", "product__category", Epoch(F("at")))
-        parts += [(who, place[name], at) for who, name, at in rows.iterator(chunk_size=CHUNK)]
-    return np.array(parts, np.int64).reshape(-1, 3)

@@ -2,23 +2,26 @@
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+import polars as pl
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from behaviour import bulk
+from behaviour.ahead import one_ahead
 from behaviour.models import Event, Shop, Upload
 from mailai.errors import StateError
-from segments import order_reads, prediction_store, track_record
-from segments.core import categories, forecast, year_ahead
+from segments import activity_reads, order_reads, prediction_store, track_record
+from segments.core import backtest, categories, forecast, year_ahead
 from segments.core.forecast import Forecast, Lesson
-from segments.core.order_book import OrderBook, known_at
+from segments.core.order_book import known_at
 from segments.models import PredictionRun
+from segments.order_reads import Bought
 
 logger = logging.getLogger(__name__)
 # A process that was killed gives no sign of life; after this long another takes over.
@@ -104,17 +107,23 @@ def _work(run: PredictionRun, started: float, seed: int) -> None:
         if not alive:
             raise StateError("Another process took over.")
 
-    book = order_reads.read_book(run.as_of)
-    beat()
     at = order_reads.day_number(run.as_of)
-    lesson = forecast.study(book, at, activity_of=order_reads.activity, seed=seed, beat=beat)
-    made = forecast.predict(book, at, lesson, activity_of=order_reads.activity, beat=beat)
-    told = _next_categories(book, at, run.as_of, made.shoppers, lesson.learnt.window, seed)
+    bought = order_reads.read_bought(run.as_of)
     beat()
+    book, told = bought.book, _next_categories(bought, at, seed)
+    # Its lines would lie beside all that follows.
+    del bought
+    beat()
+    seen = activity_reads.Activity(backtest.moments(book, at), book.shoppers)
+    beat()
+    lesson = forecast.study(book, at, activity_of=seen.of, seed=seed, beat=beat)
+    made = forecast.predict(book, at, lesson, activity_of=seen.of, beat=beat)
     today = Shop.current().day_of(run.as_of)
     names: list[str] = []
     with prediction_store.beside():
-        for rows in prediction_store.frames(made, told.names, told.category, told.chance, run_id=run.pk, today=today):
+        made_rows = prediction_store.frames(made, told.names, told.category, told.chance, run_id=run.pk, today=today)
+        # The next rows are made while the database takes these.
+        for rows in one_ahead(made_rows):
             prediction_store.write(rows)
             names = rows.columns
             beat()
@@ -142,24 +151,20 @@ def _work(run: PredictionRun, started: float, seed: int) -> None:
                 raise StateError("Another process took over.")
 
 
-def _next_categories(
-    book: OrderBook, at: float, as_of: datetime, shoppers: np.ndarray, window: float, seed: int
-) -> Told:
-    """Choose how far a shopper's own habits are trusted, then tell everybody's next category."""
-    names = order_reads.category_names()
-    if not names or not len(shoppers):
-        return Told([], np.full(len(shoppers), -1), np.full(len(shoppers), np.nan), 1.0, {})
-    lean, table = _tried_categories(book, at, as_of, names, window, seed)
-    n_orders = known_at(book, at).n
-    category, chance = categories.next_category(order_reads.habits(shoppers, n_orders, names, as_of), lean)
+def _next_categories(bought: Bought, at: float, seed: int) -> Told:
+    """Choose how far a shopper's own habits are trusted, then tell the next category of everybody who ordered."""
+    known, names = known_at(bought.book, at), bought.names
+    if not names or not len(known.n):
+        return Told([], np.full(len(known.n), -1), np.full(len(known.n), np.nan), 1.0, {})
+    lean, table = _tried_categories(bought, at, seed)
+    ids = bought.book.shoppers[known.buyer]
+    category, chance = categories.next_category(order_reads.habits(bought, ids, known.n), lean)
     return Told(names, category, chance, lean, table)
 
 
-def _tried_categories(
-    book: OrderBook, at: float, as_of: datetime, names: list[str], window: float, seed: int
-) -> tuple[float, dict[str, dict[str, float]]]:
+def _tried_categories(bought: Bought, at: float, seed: int) -> tuple[float, dict[str, dict[str, float]]]:
     """Try the categories on the first orders since the last window began, of a sample of shoppers."""
-    start = at - window
+    book, start = bought.book, at - backtest.window_of(bought.book, at)
     before, after = known_at(book, start), np.unique(book.shopper[(book.day >= start) & (book.day < at)])
     both = np.intersect1d(before.buyer, after)
     if not len(both):
@@ -167,12 +172,11 @@ def _tried_categories(
     if len(both) > CATEGORY_SAMPLE:
         both = np.sort(np.random.default_rng(seed).choice(both, CATEGORY_SAMPLE, replace=False))
     ids = book.shoppers[both]
-    lines = order_reads.category_lines(ids.tolist(), names, as_of)
-    old = lines[:, 2] < start * order_reads.DAY
-    pairs, count = np.unique(np.unique(lines[old], axis=0)[:, :2], axis=0, return_counts=True)
+    lines = bought.held.filter(pl.col("shopper").is_in(ids))
+    old = pl.col("at") < start * order_reads.DAY
     n_orders = before.n[np.searchsorted(before.buyer, both)]
-    habits = order_reads.make_habits(np.column_stack([pairs, count]), ids, n_orders, len(names))
-    held, tested = _first_orders(lines[~old], ids, len(names))
+    habits = order_reads.habits(replace(bought, held=lines.filter(old)), ids, n_orders)
+    held, tested = _first_orders(lines.filter(~old).to_numpy(), ids, len(bought.names))
     return categories.choose_lean(habits, held, tested) if len(tested) else (1.0, {})
 
 

@@ -15,7 +15,6 @@ import numpy as np
 import polars as pl
 from django.db import connection
 from django.db.models import Case, Max, Q, QuerySet, When
-from django.db.models.expressions import RawSQL
 from django.db.models.fields.json import KT
 
 from behaviour.models import Event, Product, Shopper
@@ -68,12 +67,6 @@ MANY = {True: "(SELECT unnest(%s::bigint[]))", False: "(SELECT value FROM json_e
 def postgres() -> bool:
     """Say which of the two databases this is."""
     return bool(connection.vendor == "postgresql")
-
-
-def among(shopper_ids: np.ndarray) -> RawSQL:
-    """Return ids for a filter ``…__in`` of the ORM: one parameter, however many they are."""
-    ids = shopper_ids.tolist()
-    return RawSQL(MANY[postgres()][1:-1], [ids if postgres() else json.dumps(ids)])  # noqa: S611 our own statement
 
 
 def events(
