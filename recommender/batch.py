@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix
 
 from recommender import queries
 from recommender.artefacts import Artefact
-from recommender.core.interactions import PURCHASE, Interactions, build, pairs_of
+from recommender.core.interactions import PURCHASE, Interactions, build, distinct, pairs_of
 from recommender.filters import Filters
 from recommender.shown import shown
 
@@ -92,7 +92,7 @@ class Pairs:
     def __init__(self, rows: np.ndarray, products: np.ndarray) -> None:
         self.rows, self.products = rows.astype(np.int64), products.astype(np.int64)
         self.span = int(self.products.max(initial=0)) + 1
-        self.keys = np.unique(self.rows * self.span + self.products)
+        self.keys = distinct(self.rows * self.span + self.products)
 
     def have(self, rows: np.ndarray, products: np.ndarray) -> np.ndarray:
         """Say of each cell whether it is among them.

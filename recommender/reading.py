@@ -16,7 +16,7 @@ from mailai.chunks import chunks
 from mailai.errors import StateError
 from recommender import queries
 from recommender.core.catalogue import Catalogue
-from recommender.core.interactions import KINDS, IdMap
+from recommender.core.interactions import KINDS, IdMap, distinct
 from recommender.core.splitting import Log
 
 Beat = Callable[[], None]
@@ -61,7 +61,7 @@ def read_shop(until: datetime, beat: Beat) -> Shop:
     if not len(events):
         raise StateError(_("There is nothing to learn from yet. Upload orders first."))
     active = np.fromiter(Product.objects.filter(active=True).values_list("pk", flat=True).iterator(CHUNK), np.int64)
-    shoppers, products = IdMap(events["shopper"]), IdMap(np.concatenate([np.unique(events["product"]), active]))
+    shoppers, products = IdMap(events["shopper"]), IdMap(np.concatenate([distinct(events["product"]), active]))
     stars = np.where(events["stars"] < 0, np.float32(np.nan), events["stars"])
     log = Log(
         users=shoppers.codes(events["shopper"]),

@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 
 from recommender.core.base import Beat, Choice, Evidence, Range, Space
 from recommender.core.catalogue import Catalogue
-from recommender.core.interactions import Interactions
+from recommender.core.interactions import Interactions, distinct
 from recommender.core.neighbours import values_at
 from recommender.core.repeat import again_evidence, orders_of
 from recommender.core.user_based import UserBased
@@ -69,7 +69,7 @@ class NextBasket(UserBased):
         basket, owner = _baskets(users, ages, self.has_clock)
         # Two lines of one item in one order are one.
         n_items = max(interactions.n_items, 1)
-        basket, items = np.divmod(np.unique(basket * n_items + items), n_items)
+        basket, items = np.divmod(distinct(basket * n_items + items), n_items)
         n_baskets = np.bincount(owner, minlength=interactions.n_users)
         place = np.cumsum(n_baskets)[owner] - 1 - np.arange(len(owner))
         groups = -(-n_baskets // self.group)[owner]

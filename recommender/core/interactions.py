@@ -22,6 +22,18 @@ PURCHASE = KINDS.index("purchase")
 LIKED_STARS = 4
 
 
+def distinct(values: np.ndarray) -> np.ndarray:
+    """Return each value of a flat array once, sorted.
+
+    np.unique without indices looks values up one by one (numpy 2.3 and newer): 9 s for 7 million pairs that stand by
+    user, where sorting takes 0.1 s.
+    """
+    values = np.sort(values, kind="stable")
+    first = np.ones(len(values), bool)
+    first[1:] = values[1:] != values[:-1]
+    return np.asarray(values[first])
+
+
 class IdMap:
     """Outside ids to rows or columns 0..n-1 and back; sorted, so equal data gives equal codes.
 
@@ -32,7 +44,7 @@ class IdMap:
     """
 
     def __init__(self, ids: np.ndarray) -> None:
-        self.ids = np.unique(np.asarray(ids))
+        self.ids = distinct(np.asarray(ids))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -154,7 +166,7 @@ def touched_items(interactions: Interactions) -> csr_matrix:
 
 def pairs_of(rows: np.ndarray, columns: np.ndarray, n_rows: int, n_columns: int) -> csr_matrix:
     """Return a csr_matrix of float32 ones at the distinct pairs (row, column), with sorted indices."""
-    pairs = np.unique(rows.astype(np.int64) * max(n_columns, 1) + columns)
+    pairs = distinct(rows.astype(np.int64) * max(n_columns, 1) + columns)
     rows, columns = np.divmod(pairs, max(n_columns, 1))
     starts = np.searchsorted(rows, np.arange(n_rows + 1))
     return csr_matrix((np.ones(len(pairs), np.float32), columns.astype(np.int32), starts), shape=(n_rows, n_columns))

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recommender.core.base import RatesItems
-from recommender.core.interactions import KINDS, LIKED_STARS, PURCHASE, Interactions, build, pairs_of
+from recommender.core.interactions import KINDS, LIKED_STARS, PURCHASE, Interactions, build, distinct, pairs_of
 
 # Above this span (days) the split falls on a midnight, so that no day is torn apart.
 LONG_SPAN = 20.0
@@ -158,9 +158,9 @@ def split_where(log: Log, before: np.ndarray, after: np.ndarray, at: float) -> S
     train = log.seen(learnt, at)
     later = after & (log.kinds == PURCHASE)
     truth = pairs_of(log.users[later], log.items[later], log.n_users, log.n_items)
-    pairs = np.unique(train.users.astype(np.int64) * max(log.n_items, 1) + train.items)
-    distinct = np.bincount(pairs // max(log.n_items, 1), minlength=log.n_users)
-    tested = np.flatnonzero((distinct >= MIN_HISTORY) & (np.diff(truth.indptr) > 0))
+    pairs = distinct(train.users.astype(np.int64) * max(log.n_items, 1) + train.items)
+    n_items_of = np.bincount(pairs // max(log.n_items, 1), minlength=log.n_users)
+    tested = np.flatnonzero((n_items_of >= MIN_HISTORY) & (np.diff(truth.indptr) > 0))
     rated = train if learnt.sum() == before.sum() else log.seen(before, at)
     stars = after & ~np.isnan(log.stars) if len(log.stars) else np.zeros(len(after), bool)
     held = Ratings(log.users[stars], log.items[stars], log.stars[stars] if len(log.stars) else log.stars)
