@@ -223,6 +223,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "campaigns.tasks.*": {"queue": "send"},
     "recommender.tasks.train": {"queue": "train"},
+    "recommender.tasks.train_blocks": {"queue": "train"},
     "segments.tasks.predict": {"queue": "train"},
     "segments.tasks.cluster_shoppers": {"queue": "train"},
 }

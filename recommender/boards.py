@@ -146,11 +146,20 @@ def progress() -> dict[str, Any]:
                 "step": STEP_LABELS.get(run.progress.get("step", ""), ""),
                 "done": run.progress.get("done", 0),
                 "of": run.progress.get("of", 1),
+                "blocks": blocks_text(run),
             }
             for run in running
         ],
         "waiting": [name_of(run.algorithm) for run in unfinished if run.state == TrainingRun.State.QUEUED],
     }
+
+
+def blocks_text(run: TrainingRun) -> str:
+    """Return how far the work is that several workers divide, "" where none is."""
+    done, of = queries.blocks_of(run)
+    # There are always several.
+    text = _("%(done)s of %(of)s blocks done")
+    return text % {"done": numbers.count(done), "of": numbers.count(of)} if of else ""
 
 
 def who_picked() -> list[Turn]:

@@ -41,6 +41,8 @@ class TrainingRun(models.Model):
     artefact_sha256 = models.CharField(max_length=64, blank=True)
     reason = models.CharField(max_length=500, blank=True)
     error = models.CharField(max_length=500, blank=True)
+    # The file with what was read of a large shop, while its request is trained.
+    reading = models.CharField(max_length=255, blank=True)
     # How often a worker began it; after three it is given up.
     tries = models.PositiveSmallIntegerField(default=0)
     seconds = models.FloatField(null=True, blank=True)
@@ -59,6 +61,34 @@ class TrainingRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.algorithm} v{self.pk}"
+
+
+class TrainingBlock(models.Model):
+    """Some rows of the work of a run in a large shop, for any worker; gone when the run has ended."""
+
+    run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="blocks")
+    # What is done with the rows: a name of recommender.teamwork.WORKS.
+    work = models.CharField(max_length=20)
+    # Files of arrays; their names hold the SHA-256 of the content. Blocks with the same materials belong together.
+    materials = models.CharField(max_length=255)
+    result = models.CharField(max_length=255, blank=True)
+    # The rows first, first + 1, … last - 1.
+    first = models.PositiveIntegerField()
+    last = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=TrainingRun.State.choices, default=TrainingRun.State.QUEUED)
+    tries = models.PositiveSmallIntegerField(default=0)
+    error = models.CharField(max_length=500, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["run", "materials", "first"], name="one_block_of_rows")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}: {self.first}–{self.last}"
 
 
 class Champion(models.Model):

@@ -30,7 +30,7 @@ from behaviour.models import Consent, ConsentState, Event, Product, Shopper, Sto
 from behaviour.moments import Epoch
 from mailai.chunks import chunks
 from recommender.core.interactions import KINDS, LIKED_STARS
-from recommender.models import Champion, TrainingRun
+from recommender.models import Champion, TrainingBlock, TrainingRun
 
 READ_CHUNK = 50_000
 # Shoppers of one "id in (…)" list.
@@ -242,6 +242,38 @@ def unfinished_runs() -> "QuerySet[TrainingRun]":
 def waiting_with(run: TrainingRun) -> "QuerySet[TrainingRun]":
     """Return what waits of the request that a run belongs to."""
     return unfinished_runs().filter(state=TrainingRun.State.QUEUED, created_at=run.created_at)
+
+
+def unfinished_with(run: TrainingRun) -> "QuerySet[TrainingRun]":
+    """Return what waits or trains of the request that a run belongs to."""
+    return unfinished_runs().filter(created_at=run.created_at)
+
+
+def readings_with(run: TrainingRun) -> list[str]:
+    """Return the files with what was read for the request that a run belongs to."""
+    read = TrainingRun.objects.filter(created_at=run.created_at, seed=run.seed).exclude(reading="")
+    return list(read.order_by("-id").values_list("reading", flat=True).distinct())
+
+
+def untidy_runs() -> "QuerySet[TrainingRun]":
+    """Return the runs that were given up after their worker was gone, and left blocks or a reading behind."""
+    ended = TrainingRun.objects.filter(state__in=(TrainingRun.State.DONE, TrainingRun.State.FAILED))
+    together = unfinished_runs().filter(created_at=OuterRef("created_at"))
+    blocks = TrainingBlock.objects.filter(run=OuterRef("pk"))
+    return ended.filter(Exists(blocks) | (~Q(reading="") & ~Exists(together)))
+
+
+def waiting_blocks() -> "QuerySet[TrainingBlock]":
+    """Return the blocks of trainings that no worker has taken."""
+    return TrainingBlock.objects.filter(state=TrainingRun.State.QUEUED).order_by("id")
+
+
+def blocks_of(run: TrainingRun) -> tuple[int, int]:
+    """Return (blocks done, blocks) of the newest divided work of a run; (0, 0) = nothing is divided."""
+    newest = TrainingBlock.objects.filter(run=run).order_by("-id").values("materials")[:1]
+    blocks = TrainingBlock.objects.filter(run=run, materials=Subquery(newest))
+    found = blocks.aggregate(done=Count("pk", filter=Q(state=TrainingRun.State.DONE)), of=Count("pk"))
+    return found["done"], found["of"]
 
 
 def history() -> "QuerySet[TrainingRun]":

@@ -18,12 +18,14 @@ from recommender.core.algorithms import ALGORITHMS, AUTOMATIC, COMPOSITES
 from recommender.models import TrainingRun
 from recommender.promotion import promote
 from recommender.serving import top_products
+from recommender.teamwork import Call, help_with, nobody, take_up_blocks, tidy
 from recommender.training import train
 from recommender.words import name_of
 
 __all__ = [
     "champion",
     "give_up",
+    "help_with",
     "promote",
     "request_training",
     "sweep",
@@ -89,18 +91,18 @@ def choices_to_train() -> list[tuple[str, str]]:
     return [*several, *((name, name_of(name)) for name in (*ALGORITHMS, *COMPOSITES))]
 
 
-def train_with_siblings(run_id: int) -> None:
+def train_with_siblings(run_id: int, call: Call = nobody) -> None:
     """Train a run, and then what waits of the same request: this process has read the shop already.
 
-    Several workers may do so at once; each run is trained by one of them.
+    Several workers may do so at once; each run is trained by one of them, with the help of those that are called.
     """
     began = time.monotonic()
-    run = train(run_id)
+    run = train(run_id, call)
     while time.monotonic() - began < BURST_SECONDS:
         waiting = queries.waiting_with(run).first()
         if waiting is None:
             return
-        train(waiting.pk)
+        train(waiting.pk, call)
 
 
 def request_nightly_training() -> list[int]:
@@ -140,7 +142,15 @@ def sweep() -> list[int]:
         "The worker stopped %(n)s times during this training. Look at its memory; the last model goes on serving."
     )
     take_up(TrainingRun, sentence % {"n": MAX_TRIES}, progress={})
+    take_up_blocks()
+    for run in queries.untidy_runs():
+        tidy(run)
     return waiting_runs()
+
+
+def runs_to_help() -> list[int]:
+    """Return the ids of the runs with blocks that no worker has taken."""
+    return list(queries.waiting_blocks().order_by().values_list("run_id", flat=True).distinct())
 
 
 def give_up(run: TrainingRun, sentence: str) -> None:

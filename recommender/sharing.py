@@ -2,14 +2,14 @@
 
 import json
 import logging
-import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
 from django.utils import timezone
 
-from recommender import queries
+from mailai.errors import ArtefactError
+from recommender import queries, readings, teamwork
 from recommender.artefacts import Artefact
 from recommender.core import groups, metrics
 from recommender.core.algorithms import BASELINE, create
@@ -24,7 +24,7 @@ from recommender.reading import Beat, Shop, read_shop
 logger = logging.getLogger(__name__)
 TEST_SHARE = 0.2
 # What waited longer than this is read again: shoppers may have been erased meanwhile.
-FRESH_SECONDS = 1800.0
+FRESH = timedelta(minutes=30)
 
 
 class Result(NamedTuple):
@@ -41,10 +41,10 @@ class Lesson:
     of shoppers: about 50 bytes an event in all, 1 GB at 20 million events. Scores of an algorithm are 1 MB at most.
     """
 
-    def __init__(self, shop: Shop, seed: int) -> None:
+    def __init__(self, shop: Shop, seed: int, read_at: datetime, stored: str) -> None:
         self.shop, self.seed = shop, seed
-        self.read_at = time.monotonic()
-        self.now = timezone.now()
+        # When the shop was read, and the file that keeps it for other workers ("" = a small shop: none).
+        self.now, self.stored = read_at, stored
         self.split = split_by_time(shop.log, TEST_SHARE)
         # What emails do: they show what is new to the shopper. The other exam lets models pick what she bought before.
         self.exam, self.with_repeats = (
@@ -58,7 +58,7 @@ class Lesson:
     @property
     def fresh(self) -> bool:
         """Say whether it may be used still."""
-        return time.monotonic() - self.read_at < FRESH_SECONDS
+        return _fresh(self.now)
 
     def result(self, model: Recommender, beat: Beat) -> Result:
         """Examine a model on the newest fifth of time, unless one of the same settings was examined already."""
@@ -77,6 +77,7 @@ class Lesson:
             # Without its score nothing takes its place; that it fails is no reason to lose the new model too.
             try:
                 live = create(champion.algorithm, champion.params.get("model"))
+                live.divide = model.divide
                 others[champion.algorithm] = self.result(live, beat).score
             except Exception:
                 logger.exception("The live model %s could not be examined again", champion.uuid)
@@ -120,17 +121,44 @@ _kept: dict[tuple[datetime, int], Lesson] = {}
 def lesson(run: TrainingRun, beat: Beat) -> Lesson:
     """Return the lesson of the request that a run belongs to, read by the first run of it in this process.
 
-    The runs of one request have their ``created_at`` in common.
+    The runs of one request have their ``created_at`` in common. Of a large shop the reading goes into a file, for the
+    workers that train the other runs, and for whoever takes this run up: it goes on with the very same data.
 
     Raises
     ------
     StateError : there is nothing to learn from.
     """
     key = (run.created_at, run.seed)
-    if key not in _kept or not _kept[key].fresh:
-        _kept.clear()
-        _kept[key] = Lesson(read_shop(timezone.now(), beat), run.seed)
+    kept = _kept.get(key)
+    if kept and (kept.stored == run.reading if run.reading else kept.fresh):
+        return kept
+    _kept.clear()
+    _kept[key] = _stored_lesson(run) or _new_lesson(run, beat)
     return _kept[key]
+
+
+def _stored_lesson(run: TrainingRun) -> Lesson | None:
+    """Return the lesson that a run began with, or a fresh one of its request, if there is a whole file of it."""
+    for name in filter(None, [run.reading, *queries.readings_with(run)]):
+        try:
+            shop, read_at = readings.read(name)
+        except ArtefactError as error:
+            logger.warning("The shop is read again: %s", error)
+            continue
+        if name == run.reading or _fresh(read_at):
+            return Lesson(shop, run.seed, read_at, name)
+    return None
+
+
+def _new_lesson(run: TrainingRun, beat: Beat) -> Lesson:
+    now = timezone.now()
+    shop = read_shop(now, beat)
+    stored = readings.write(shop, now) if len(shop.log.users) >= teamwork.LARGE_EVENTS else ""
+    return Lesson(shop, run.seed, now, stored)
+
+
+def _fresh(read_at: datetime) -> bool:
+    return timezone.now() - read_at < FRESH
 
 
 def forget(run: TrainingRun) -> None:

@@ -8,7 +8,13 @@ from recommender import services
 @shared_task(acks_late=True)
 def train(run_id: int) -> None:
     """Train a run and those asked for with it. Run twice, it trains once."""
-    services.train_with_siblings(run_id)
+    services.train_with_siblings(run_id, call=train_blocks.delay)
+
+
+@shared_task(acks_late=True)
+def train_blocks(run_id: int) -> None:
+    """Take blocks of a run that another worker trains; the message says only that there may be some."""
+    services.help_with(run_id)
 
 
 @shared_task
@@ -20,6 +26,8 @@ def sweep_training() -> None:
     services.request_wished_training()
     for run_id in services.sweep():
         train.delay(run_id)
+    for run_id in services.runs_to_help():
+        train_blocks.delay(run_id)
 
 
 @shared_task

@@ -20,9 +20,11 @@ from recommender.core.intervals import bootstrap
 from recommender.measuring import forget_peak, peak_mb
 from recommender.models import TrainingRun
 from recommender.sharing import Lesson
+from recommender.teamwork import Call, Team, nobody, tidy
 
 logger = logging.getLogger(__name__)
 STEPS = ("reading", "testing", "learning", "saving")
+ENDED = (TrainingRun.State.DONE, TrainingRun.State.FAILED)
 # Errors of the stars that a model predicts.
 STARS = {
     "rmse": metrics.root_mean_squared_error,
@@ -44,15 +46,18 @@ class Work(Claimed):
         self.update(progress={"step": step, "done": STEPS.index(step), "of": len(STEPS)})
 
 
-def train(run_id: int) -> TrainingRun:
-    """Train a queued run; run twice, or by two workers, it trains once."""
+def train(run_id: int, call: Call = nobody) -> TrainingRun:
+    """Train a queued run; run twice, or by two workers, it trains once.
+
+    In a large shop other workers are called to take blocks of it.
+    """
     run = TrainingRun.objects.get(pk=run_id)
     work = Work(run)
     if not work.begin():
         return run
     forget_peak()
     try:
-        _train(work)
+        _train(work, call)
     except MailAIError as error:
         work.fail(str(error))
     except Exception:
@@ -61,21 +66,25 @@ def train(run_id: int) -> TrainingRun:
     finally:
         sharing.forget(run)
     run.refresh_from_db()
+    if run.state in ENDED:
+        tidy(run)
     return run
 
 
-def _train(work: Work) -> None:
+def _train(work: Work, call: Call) -> None:
     clock = time.monotonic()
     work.step("reading")
     lesson = sharing.lesson(work.run, work.beat)
     shop, log = lesson.shop, lesson.shop.log
     work.update(
         n_events=log.counts(), n_shoppers=len(shop.shoppers), n_products=len(shop.products), demo=shop.demo,
-        data_from=_moment(log.days.min()), data_to=_moment(log.days.max()),
+        reading=lesson.stored, data_from=_moment(log.days.min()), data_to=_moment(log.days.max()),
     )  # fmt: skip
     work.step("testing")
     champion = queries.serving_run()
     model = _begun(work.run)
+    if lesson.stored:
+        model.divide = Team(work.run, call)
     found = _test(work, model, lesson, champion)
     work.update(metrics=found, split_at=_moment(lesson.split.at), params=work.run.params | {"model": model.params})
     work.step("learning")

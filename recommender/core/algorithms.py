@@ -1,10 +1,8 @@
 """Which algorithms there are; forms, commands and the leaderboard read this list."""
 
-from dataclasses import fields
-from inspect import signature
 from typing import Any
 
-from recommender.core.base import Recommender
+from recommender.core.base import Recommender, made
 from recommender.core.basket import NextBasket
 from recommender.core.blend import Blend, Composite
 from recommender.core.content import Content
@@ -18,7 +16,6 @@ from recommender.core.regression import RatingRegression
 from recommender.core.repeat import BoughtAgain
 from recommender.core.sequence import SequenceModel
 from recommender.core.user_based import PearsonUserBased, UserBased
-from recommender.core.weighting import Weighting
 
 # In the order of training: the baseline first, then from cheap to dear.
 CLASSES: tuple[type[Recommender], ...] = (
@@ -74,7 +71,4 @@ def create(name: str, params: dict[str, Any] | None = None) -> Recommender:
     if name in COMPOSITES:
         members = [create(*member) for member in given.pop("members", [[member] for member in MEMBERS])]
         return COMPOSITES[name](members, **given)
-    algorithm = ALGORITHMS[name]
-    weighting = {one.name: given[one.name] for one in fields(Weighting) if one.name in given}
-    own = {key: value for key, value in given.items() if key in signature(algorithm).parameters}
-    return algorithm(**own, **({"weighting": Weighting(**weighting)} if weighting else {}))
+    return made(ALGORITHMS[name], given)

@@ -2,15 +2,17 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from dataclasses import dataclass, fields
+from inspect import signature
+from typing import Any, ClassVar, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from recommender.core.catalogue import Catalogue
+from recommender.core.dividing import Divide, in_turn
 from recommender.core.interactions import Interactions
-from recommender.core.ranking import top_k
+from recommender.core.ranking import top_k, top_k_sparse
 from recommender.core.weighting import BEST, LOG, Weighting
 
 # What made a pick, in codes of the model's items; which kinds there are and what each holds: docs/recommender.md.
@@ -65,6 +67,8 @@ class Recommender(ABC):
 
     def __init__(self, weighting: Weighting | None = None) -> None:
         self.weighting = weighting or Weighting()
+        # Who works on what falls into blocks while it is fitted and examined.
+        self.divide: Divide = in_turn
         # Of the data that the model was fitted on: a batch of users may span less.
         self.half_life_days = float("inf")
 
@@ -131,7 +135,8 @@ class Recommender(ABC):
         for block in blocks(users.n_users, users.n_items):
             out = None if exclude is None else exclude[block]
             scores = self.scores_within(users.part(block), out, allowed)
-            items[block], best[block] = top_k(scores, k, exclude=out, allowed=allowed)
+            best_of = top_k if isinstance(scores, np.ndarray) else top_k_sparse
+            items[block], best[block] = best_of(scores, k, exclude=out, allowed=allowed)
             beat()
         return items, best
 
@@ -146,6 +151,9 @@ class Recommender(ABC):
     @abstractmethod
     def load_arrays(self, arrays: dict[str, np.ndarray]) -> Self:
         """Take the fitted state back from plain arrays and return self."""
+
+
+Model = TypeVar("Model", bound=Recommender)
 
 
 @runtime_checkable
@@ -167,6 +175,13 @@ class RatesItems(Protocol):
         -------
         float array of shape (n_users, n_columns), within the range of the stars learnt from; nan where the item is -1.
         """
+
+
+def made(algorithm: "type[Model]", params: Mapping[str, Any]) -> "Model":
+    """Return a new, unfitted model of a class with these settings; one that the class does not know is left out."""
+    weighting = {one.name: params[one.name] for one in fields(Weighting) if one.name in params}
+    own = {key: value for key, value in params.items() if key in signature(algorithm).parameters}
+    return algorithm(**own, **({"weighting": Weighting(**weighting)} if weighting else {}))
 
 
 def blocks(n_users: int, n_items: int) -> Iterator[slice]:

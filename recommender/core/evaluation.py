@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix
 from recommender.core import metrics
 from recommender.core.base import Beat, RatesItems, Recommender, silent
 from recommender.core.catalogue import Catalogue
+from recommender.core.exam_lists import lists_of
 from recommender.core.interactions import bought_items, touched_items
 from recommender.core.intervals import Interval, bootstrap
 from recommender.core.neighbours import unit_rows
@@ -133,7 +134,7 @@ def examine(model: Recommender, exam: Exam, beat: Beat = silent) -> Score:
 def lists(model: Recommender, exam: Exam, beat: Beat = silent) -> np.ndarray:
     """Return what a fitted model recommends to the test users: int array of shape (n_test_users, k), -1 = none."""
     users = exam.split.lessons(model).of(exam.tested)
-    return model.recommend(users, exam.k, exclude=exam.exclude, beat=beat)[0]
+    return lists_of(model, users, exam.k, exclude=exam.exclude, beat=beat)
 
 
 def cpu_seconds() -> float:

@@ -55,7 +55,7 @@ class Rp3Beta(ItemModel):
         popularity = np.maximum(np.bincount(matrix.indices, minlength=matrix.shape[1]), 1)
         out = steps(csr_matrix(matrix.T), self.alpha)
         back = csr_matrix(steps(matrix, self.alpha) @ diags_array(popularity.astype(np.float32) ** -self.beta))
-        return nearest(out, back, self.k, beat=beat)
+        return nearest(out, back, self.k, beat=beat, divide=self.divide)
 
 
 def steps(matrix: csr_matrix, alpha: float) -> csr_matrix:

@@ -1,12 +1,14 @@
 """Item-based collaborative filtering: items that the same shoppers like as those she likes."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags_array, eye_array, vstack
 from sparse_dot_topn import sp_matmul_topn
 
-from recommender.core.base import BLOCK_CELLS, Beat, Choice, Range, Space
+from recommender.core.base import BLOCK_CELLS, Beat, Choice, Range, Space, matrix_arrays, matrix_from
+from recommender.core.dividing import Arrays, BlockWork, Divide, cut, in_turn
 from recommender.core.interactions import Interactions
 from recommender.core.item_model import ITEM_SPACE, ItemModel
 from recommender.core.user_based import unit_rows
@@ -51,9 +53,8 @@ class ItemCosine(ItemModel):
 
     def similarities(self, interactions: Interactions, beat: Beat) -> csr_matrix:
         """Return the k nearest items of each item."""
-        return nearest_items(
-            self.item_rows(self.weighted(interactions).T.tocsr()), self.k, shrink=self.shrink, beat=beat
-        )
+        rows = self.item_rows(self.weighted(interactions).T.tocsr())
+        return nearest_items(rows, self.k, shrink=self.shrink, beat=beat, divide=self.divide)
 
 
 class ItemTfidf(ItemCosine):
@@ -130,7 +131,7 @@ def bm25_rows(items: csr_matrix, idf: np.ndarray, *, k1: float, b: float) -> csr
     return csr_matrix((data.astype(np.float32), items.indices, items.indptr), shape=items.shape)
 
 
-def nearest_items(rows: csr_matrix, k: int, *, shrink: float, beat: Beat) -> csr_matrix:
+def nearest_items(rows: csr_matrix, k: int, *, shrink: float, beat: Beat, divide: Divide = in_turn) -> csr_matrix:
     """Return the k largest inner products of each row with the other rows.
 
     Parameters
@@ -138,33 +139,60 @@ def nearest_items(rows: csr_matrix, k: int, *, shrink: float, beat: Beat) -> csr
     rows : csr_matrix float32 of shape (n_items, n_users), values above 0.
     k : int >= 1
     shrink : float >= 0, see ItemCosine.
-    beat : called after each block.
+    beat : called after each block. divide : who works on the blocks.
 
     Returns
     -------
     csr_matrix of shape (n_items, n_items) without diagonal.
     """
-    return nearest(rows, csr_matrix(rows.T), k, shrink=shrink, beat=beat)
+    return nearest(rows, csr_matrix(rows.T), k, shrink=shrink, beat=beat, divide=divide)
 
 
-def nearest(rows: csr_matrix, columns: csr_matrix, k: int, *, beat: Beat, shrink: float = 0.0) -> csr_matrix:
+def nearest(
+    rows: csr_matrix, columns: csr_matrix, k: int, *, beat: Beat, shrink: float = 0.0, divide: Divide = in_turn
+) -> csr_matrix:
     """Return the k largest values of each row of ``rows @ columns``, shape (n_items, n_items), but for the diagonal.
 
     With shrinkage the n of ``n / (n + shrink)`` is the number of terms of each sum.
     """
     n_items = rows.shape[0]
-    step = min(BLOCK_ITEMS, max(1, BLOCK_CELLS // max(n_items, 1))) if shrink else BLOCK_ITEMS
-    parts = [csr_matrix((0, n_items), dtype=np.float32)]
-    for start in range(0, n_items, step):
-        block = rows[start : start + step]
+    materials = matrix_arrays(rows, "rows.") | matrix_arrays(columns, "columns.")
+    materials |= {"k": np.array(k), "shrink": np.array(shrink)}
+    found = divide(NearestItems, materials, cut(n_items, BLOCK_ITEMS), beat)
+    return stacked(found, n_items)
+
+
+class NearestItems(BlockWork):
+    """The k largest products of some rows with all columns."""
+
+    name: ClassVar[str] = "nearest"
+
+    def __init__(self, materials: Arrays) -> None:
+        self.rows, self.columns = matrix_from(materials, "rows."), matrix_from(materials, "columns.")
+        self.k, self.shrink = int(materials["k"]), float(materials["shrink"])
+
+    def part(self, block: slice, beat: Beat) -> Arrays:
+        """Return them as the arrays of a csr_matrix of shape (n_rows of the block, n_items)."""
+        n_items = self.rows.shape[0]
+        step = max(1, BLOCK_CELLS // max(n_items, 1)) if self.shrink else BLOCK_ITEMS
+        parts = []
+        for part in cut(block.stop - block.start, step):
+            rows = slice(block.start + part.start, block.start + part.stop)
+            parts.append(_without_self(self._largest(self.rows[rows]), np.arange(rows.start, rows.stop), self.k))
+            beat()
+        return matrix_arrays(csr_matrix(vstack(parts, format="csr")))
+
+    def _largest(self, rows: csr_matrix) -> csr_matrix:
         # One more, because an item may be its own nearest neighbour.
-        if shrink:
-            found = largest_of_rows(_shrunk(block, columns, shrink), k + 1)
-        else:
-            found = sp_matmul_topn(block, columns, top_n=k + 1, sort=True, n_threads=1)
-        parts.append(_without_self(found, np.arange(start, start + block.shape[0]), k))
-        beat()
-    return csr_matrix(vstack(parts, format="csr"))
+        if self.shrink:
+            return largest_of_rows(_shrunk(rows, self.columns, self.shrink), self.k + 1)
+        return sp_matmul_topn(rows, self.columns, top_n=self.k + 1, sort=True, n_threads=1)
+
+
+def stacked(parts: Sequence[Arrays], n_items: int) -> csr_matrix:
+    """Return blocks of rows, each the arrays of a csr_matrix, below each other: n_items columns, float32."""
+    matrices = [matrix_from(part) for part in parts]
+    return csr_matrix(vstack([csr_matrix((0, n_items), dtype=np.float32), *matrices], format="csr"))
 
 
 def _shrunk(block: csr_matrix, columns: csr_matrix, shrink: float) -> csr_matrix:

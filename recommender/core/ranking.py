@@ -51,7 +51,9 @@ def top_k(
     return items, best
 
 
-def top_k_sparse(scores: csr_matrix, k: int, *, exclude: csr_matrix | None = None) -> tuple[np.ndarray, np.ndarray]:
+def top_k_sparse(
+    scores: csr_matrix, k: int, *, exclude: csr_matrix | None = None, allowed: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return what ``top_k`` does, for rows of few stored scores in any order; only rows x the longest row is dense.
 
     Parameters
@@ -59,6 +61,7 @@ def top_k_sparse(scores: csr_matrix, k: int, *, exclude: csr_matrix | None = Non
     scores : csr_matrix of shape (n_rows, n_columns); equal columns of a row must not be stored twice.
     k : int >= 1
     exclude : csr_matrix of the same shape, stored = leave this cell out.
+    allowed : bool array of shape (n_columns,), False = leave the column out.
     """
     n_rows, n_columns = scores.shape
     counts = np.diff(scores.indptr)
@@ -67,7 +70,9 @@ def top_k_sparse(scores: csr_matrix, k: int, *, exclude: csr_matrix | None = Non
     if not width:
         return items, best
     owner = np.repeat(np.arange(n_rows), counts)
-    values = np.maximum(scores.data.astype(np.float32), 0)
+    values = np.maximum(np.nan_to_num(scores.data.astype(np.float32), nan=0.0, posinf=0.0), 0)
+    if allowed is not None:
+        values[~allowed[scores.indices]] = 0
     if exclude is not None and exclude.nnz:
         values[_stored(exclude, owner, scores.indices)] = 0
     keys = np.zeros((n_rows, width), np.int64)

@@ -3,11 +3,13 @@
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.sparse import csr_matrix, diags_array, vstack
+from scipy.sparse import csr_matrix, diags_array
 from sparse_dot_topn import sp_matmul_topn
 
-from recommender.core.base import Beat, Choice, Range, Space
+from recommender.core.base import Beat, Choice, Range, Space, matrix_arrays
+from recommender.core.dividing import Arrays, BlockWork
 from recommender.core.interactions import Interactions
+from recommender.core.item_based import stacked
 from recommender.core.item_model import ITEM_SPACE, ItemModel
 from recommender.core.weighting import Weighting
 
@@ -68,38 +70,11 @@ class SequenceModel(ItemModel):
     def similarities(self, interactions: Interactions, beat: Beat) -> csr_matrix:
         """Count what follows what in blocks of items, 20 million events of a million users in about 30 CPU seconds."""
         users, items = steps_of(interactions)
-        n_items = interactions.n_items
-        times = np.bincount(items, minlength=n_items)
-        damp_to = (times + self.shrink) ** -self.damp_to
-        order = np.argsort(items, kind="stable")
-        ends = np.cumsum(times)
-        parts = [csr_matrix((0, n_items), dtype=np.float32)]
-        for first, last in _item_blocks(ends):
-            begin = ends[first - 1] if first else 0
-            events = order[begin : ends[last - 1]]
-            near = self._near(users, items, events, damp_to)
-            starts = np.concatenate([[0], ends[first:last] - begin])
-            each = csr_matrix(
-                (np.ones(len(events), np.float32), np.arange(len(events)), starts), shape=(last - first, len(events))
-            )
-            parts.append(sp_matmul_topn(each, near, top_n=self.k, sort=True, n_threads=1))
-            beat()
-        counted = csr_matrix(vstack(parts, format="csr"))
+        times = np.bincount(items, minlength=interactions.n_items)
+        materials = {"users": users, "items": items, "damp_to": (times + self.shrink) ** -self.damp_to}
+        materials |= {name: np.array(getattr(self, name)) for name in ("window", "decay", "back", "k")}
+        counted = stacked(self.divide(NextItems, materials, _item_blocks(np.cumsum(times)), beat), interactions.n_items)
         return csr_matrix(diags_array(((times + self.shrink) ** -self.damp_from).astype(np.float32)) @ counted)
-
-    def _near(self, users: np.ndarray, items: np.ndarray, events: np.ndarray, damp_to: np.ndarray) -> csr_matrix:
-        """Return the items met near each of some events, already damped: shape (n_events, n_items)."""
-        ways = [(d, self.decay ** (d - 1)) for d in range(1, self.window + 1)]
-        ways += [(-d, self.back * worth) for d, worth in ways if self.back]
-        columns = np.empty((len(events), len(ways)), np.int32)
-        data = np.empty((len(events), len(ways)), np.float32)
-        for n, (distance, worth) in enumerate(ways):
-            other = np.clip(events + distance, 0, len(items) - 1)
-            columns[:, n] = items[other]
-            hers = (users[other] == users[events]) & (other == events + distance) & (items[other] != items[events])
-            data[:, n] = hers * worth * damp_to[items[other]]
-        starts = np.arange(len(events) + 1) * len(ways)
-        return csr_matrix((data.ravel(), columns.ravel(), starts), shape=(len(events), len(damp_to)))
 
     def query(self, users: Interactions, weighted: csr_matrix) -> csr_matrix:
         """Return the votes of the newest items of each user, each standing where she met it last."""
@@ -115,6 +90,43 @@ class SequenceModel(ItemModel):
         return csr_matrix((votes, (owner[keep], users.items[events[keep]])), shape=weighted.shape)
 
 
+class NextItems(BlockWork):
+    """What is met near some items, the k heaviest of each, already damped."""
+
+    name: ClassVar[str] = "next"
+
+    def __init__(self, materials: Arrays) -> None:
+        self.users, self.items, self.damp_to = (materials[name] for name in ("users", "items", "damp_to"))
+        self.k = int(materials["k"])
+        decay, back = float(materials["decay"]), float(materials["back"])
+        ways = [(d, decay ** (d - 1)) for d in range(1, int(materials["window"]) + 1)]
+        self.ways = ways + [(-d, back * worth) for d, worth in ways if back]
+
+    def part(self, block: slice, beat: Beat) -> Arrays:
+        """Return them as the arrays of a csr_matrix of shape (n_items of the block, n_items)."""
+        events = np.flatnonzero((self.items >= block.start) & (self.items < block.stop))
+        events = events[np.argsort(self.items[events], kind="stable")]
+        starts = np.searchsorted(self.items[events], np.arange(block.start, block.stop + 1))
+        shape = (block.stop - block.start, len(events))
+        each = csr_matrix((np.ones(len(events), np.float32), np.arange(len(events)), starts), shape=shape)
+        found = sp_matmul_topn(each, self._near(events), top_n=self.k, sort=True, n_threads=1)
+        beat()
+        return matrix_arrays(found)
+
+    def _near(self, events: np.ndarray) -> csr_matrix:
+        """Return the items met near each of some events, already damped: shape (n_events, n_items)."""
+        columns = np.empty((len(events), len(self.ways)), np.int32)
+        data = np.empty((len(events), len(self.ways)), np.float32)
+        for n, (distance, worth) in enumerate(self.ways):
+            other = np.clip(events + distance, 0, len(self.items) - 1)
+            columns[:, n] = self.items[other]
+            hers = self.users[other] == self.users[events]
+            hers &= (other == events + distance) & (self.items[other] != self.items[events])
+            data[:, n] = hers * worth * self.damp_to[self.items[other]]
+        starts = np.arange(len(events) + 1) * len(self.ways)
+        return csr_matrix((data.ravel(), columns.ravel(), starts), shape=(len(events), len(self.damp_to)))
+
+
 def steps_of(interactions: Interactions) -> tuple[np.ndarray, np.ndarray]:
     """Return users and items of the events in order, without those that repeat the item just before."""
     users, items = interactions.users, interactions.items
@@ -124,12 +136,12 @@ def steps_of(interactions: Interactions) -> tuple[np.ndarray, np.ndarray]:
     return users[changed], items[changed]
 
 
-def _item_blocks(ends: np.ndarray) -> list[tuple[int, int]]:
+def _item_blocks(ends: np.ndarray) -> list[slice]:
     """Return ranges of items with at most BLOCK_EVENTS events in each, but one item at least."""
     ranges, first = [], 0
     while first < len(ends):
         before = ends[first - 1] if first else 0
         last = max(first + 1, int(np.searchsorted(ends, before + BLOCK_EVENTS, side="right")))
-        ranges.append((first, last))
+        ranges.append(slice(first, last))
         first = last
     return ranges
