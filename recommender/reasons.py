@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from recommender import queries
 from recommender.filters import SEPARATOR
@@ -15,6 +15,14 @@ Because = dict[str, Any]
 WEEK, MONTH, YEAR = 7.0, 30.44, 365.25
 # Kinds whose sentence says less than that the product came back.
 NEWS_FIRST = ("looked", "cart", "category", "trending", "popular", "newest")
+# Translated when it is known which one is said: a batch says tens of thousands.
+BECAUSE = {
+    "purchase": gettext_noop("Because you bought %(product)s"),
+    "rating": gettext_noop("Because you liked %(product)s"),
+    "cart": gettext_noop("Because you put %(product)s in your cart"),
+    "favourite": gettext_noop("Because you saved %(product)s"),
+}
+LOOKED = gettext_noop("Because you looked at %(product)s")
 
 
 def reasons_for(batch: dict[int, list[Pick]], language: str = "") -> dict[int, list[str]]:
@@ -58,13 +66,7 @@ def _because(because: Because, names: dict[int, str], used: set[int]) -> str:
         return _("Picked for you")
     product, did = next((pair for pair in told if pair[0] not in used), told[0])
     used.add(product)
-    sentences = {
-        "purchase": _("Because you bought %(product)s"),
-        "rating": _("Because you liked %(product)s"),
-        "cart": _("Because you put %(product)s in your cart"),
-        "favourite": _("Because you saved %(product)s"),
-    }
-    return sentences.get(did, _("Because you looked at %(product)s")) % {"product": names[product]}
+    return _(BECAUSE.get(did, LOOKED)) % {"product": names[product]}
 
 
 def _again(because: Because) -> str:
