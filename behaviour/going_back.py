@@ -30,7 +30,7 @@ def go_back(change: T, values: dict[str, Any], newer: Sequence[T]) -> list[T]:
     """
     touched = []
     for name, before in change.before.items():
-        later = [one for one in newer if one.pk > change.pk and name in one.before]
+        later = [one for one in newer if one.pk > change.pk and name in one.after]
         follower = next((one for one in later if not waits(one.upload)), None)
         if follower is None and name in change.after and values[name] == change.after[name]:
             values[name] = before

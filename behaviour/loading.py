@@ -164,10 +164,10 @@ class EventLoader:
         """Join who met, fill in what is still empty (a product's name and price, a shopper's country), and net returns
         against their orders; return what was found. What anybody would see of it waits for ``publish``.
         """
-        seen = set_aside.seen(self._met["visitor"].unique().to_list(), self._upload)
         pairs: list[Any] = self._met.rows()
-        self._met_later = [pair for pair in pairs if pair[0] in seen]
-        met = merging.join((pair for pair in pairs if pair[0] not in seen), upload=self._upload)
+        self._met_later = set_aside.joined_later(pairs, self._upload)
+        later = set(self._met_later)
+        met = merging.join([pair for pair in pairs if pair not in later], upload=self._upload)
         merging.collect_strays()
         self._said.fill()
         apart = _left_apart(met)
@@ -186,6 +186,8 @@ class EventLoader:
         """Change what everybody sees, inside the transaction that lets everybody see the upload: what was set aside,
         who turned out to be one person, returns of earlier files. Return what was found.
         """
+        if self._met_later:
+            turns.alone()
         product_history.publish(self._upload)
         self._people.publish()
         netting.write(self._cut_later)

@@ -129,14 +129,17 @@ class ShopperLoader:
         if not pairs or self._upload.pk is None:
             merging.join(pairs)
             return []
-        seen = set_aside.seen([name for name, _kept in pairs], self._upload)
-        merging.join([pair for pair in pairs if pair[0] not in seen], upload=self._upload)
-        return [kept for name, kept in pairs if name in seen]
+        later = set_aside.joined_later(pairs, self._upload)
+        merging.join(sorted(set(pairs).difference(later)), upload=self._upload)
+        return [kept for _name, kept in later]
 
     def _named(self, part: pl.DataFrame) -> dict[str, Row]:
-        """Return external id -> row; a row without one belongs to whoever has the address."""
+        """Return external id -> row; a row without one belongs to whoever has the address, or will have it."""
         listed = list(part.iter_rows(named=True))
         names = names_of(row["email"] for row in listed if not row["user_id"])
+        indexes = {address: blind_index(address) for address in names}
+        owners = set_aside.owners_of(self._upload, indexes.values())
+        names = {address: owners.get(indexes[address], name) for address, name in names.items()}
         return {row["user_id"] or names[row["email"]]: row for row in listed}
 
     def _plain_fields(self, people: dict[int, Shopper], rows: dict[int, Row], aside: set_aside.Aside) -> set[int]:

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from behaviour import first_load, merge_moves, merging, netting, product_history, set_aside, tables, turns
-from behaviour.models import Consent, ConsentState, Event, Product, Shopper, Upload
+from behaviour.models import Consent, ConsentState, Event, Product, Shopper, ShopperChange, Upload
 from behaviour.people_loading import proof_of
 from behaviour.rejects import drop_rejects
 from mailai.accounts import audit
@@ -168,6 +168,9 @@ def _unused_shoppers(upload: Upload) -> Any:
         if relation.related_model is Consent:
             # A withdrawal that the file brought goes with the shopper, but not before her.
             others = others.exclude(proof=proof_of(upload))
+        if relation.related_model is ShopperChange:
+            # What a published file changed of her goes with her; what waits would be lost.
+            others = others.filter(upload__published_at=None)
         rows = rows.filter(~Exists(others))
     return rows
 

@@ -5,15 +5,16 @@ million of them are published by three statements. docs/adr/0006 tells why.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat
 from django.utils.timezone import now
 
-from behaviour import identity, merge_moves, merging
+from behaviour import identity, merge_moves, merging, turns
 from behaviour.going_back import go_back, waits
 from behaviour.models import Consent, ConsentState, Identity, Shopper, ShopperChange, Upload
 from behaviour.pseudonyms import BY_EMAIL
@@ -73,12 +74,14 @@ class Aside:
         unseen = set(Upload.hidden_ids())
         self._waiting = {pk for pk, one in people.items() if one.upload_id not in unseen}
         rows = ShopperChange.objects.filter(upload=upload, shopper__in=people)
-        self._changes = {row.shopper_id: row for row in rows}
+        # They are written back as a whole: nobody else may change or delete them meanwhile.
+        self._changes = {row.shopper_id: row for row in rows.select_for_update()}
         self._waiting |= set(self._changes)
+        agreed = set(_agreed(rows)) if any(one.consent_at for one in self._changes.values()) else set()
         for pk, change in self._changes.items():
             for name in PLAIN:
                 setattr(people[pk], name, getattr(change, name) or getattr(people[pk], name))
-            if change.consent_at:
+            if pk in agreed:
                 people[pk].marketing = ConsentState.GIVEN
             for name in PERSONAL:
                 if value := getattr(change, name):
@@ -117,16 +120,21 @@ class Aside:
         return change
 
 
-def seen(names: Sequence[str], upload: Upload) -> set[str]:
-    """Return which of these shoppers, by external id, everybody sees, so that they must not change before the upload
-    is published.
+def joined_later(pairs: Sequence[merging.Pair], upload: Upload) -> list[merging.Pair]:
+    """Return the pairs of names that must not be joined before the upload is published, because everybody would see
+    it: the joined shopper vanish, or the kept one get an address or a permission.
     """
     if not waits(upload):
-        return set()
-    found: set[str] = set()
-    for start in range(0, len(names), BATCH):
-        rows = Shopper.objects.filter(external_id__in=names[start : start + BATCH])
-        found |= set(rows.values_list("external_id", flat=True))
+        return []
+    found: list[merging.Pair] = []
+    for start in range(0, len(pairs), BATCH):
+        part = pairs[start : start + BATCH]
+        rows = Shopper.objects.filter(external_id__in={name for pair in part for name in pair})
+        seen = set(rows.values_list("external_id", flat=True))
+        known = Shopper.everything.filter(external_id__in=[name for name, kept in part if kept in seen])
+        has = known.filter(~Q(marketing=ConsentState.UNKNOWN) | Q(identity__isnull=False))
+        telling = set(has.values_list("external_id", flat=True))
+        found += [pair for pair in part if pair[0] in seen or pair[0] in telling]
     return found
 
 
@@ -146,7 +154,11 @@ def publish(upload: Upload, proof: str) -> None:
     rows = ShopperChange.objects.filter(upload=upload)
     if not rows.exists():
         return
-    pairs = list(_pairs(rows))
+    pairs = _pairs(rows)
+    if pairs:
+        # Whoever joins takes this lock first and then the rows, so that nobody waits for the other for ever.
+        turns.alone()
+    _renew(rows)
     # Somebody got the address in the last moments, or will be joined and hand it over: what else is told still counts.
     taken = Identity.objects.filter(email_index=OuterRef("email_index")).exclude(shopper=OuterRef("shopper"))
     rows.filter(Exists(taken)).update(email="", email_index=None, email_domain="")
@@ -159,27 +171,60 @@ def publish(upload: Upload, proof: str) -> None:
     merging.join(pairs, upload=upload)
 
 
-def _pairs(rows: "QuerySet[ShopperChange]") -> Iterable[tuple[str, str]]:
-    """Yield (name, name of who is kept) of who was known by an address that a file tells of somebody."""
-    owner = Identity.objects.filter(email_index=OuterRef("email_index"), shopper__external_id__startswith=BY_EMAIL)
+def _pairs(rows: "QuerySet[ShopperChange]") -> list[merging.Pair]:
+    """Return (name, name of who is kept) of who was known by an address only that a file tells of somebody: is named
+    by it (nothing more may be known of who ordered), or has it.
+    """
     told = rows.filter(email_index__isnull=False)
-    named = told.annotate(owner=owner.values("shopper__external_id")[:1]).exclude(owner=None)
-    return named.exclude(owner=F("shopper__external_id")).values_list("owner", "shopper__external_id")
+    name = Concat(Value(BY_EMAIL), OuterRef("email_index"))
+    named = Shopper.everything.filter(external_id=name, merged_into=None).exclude(pk=OuterRef("shopper"))
+    owner = Identity.objects.filter(email_index=OuterRef("email_index"), shopper__external_id__startswith=BY_EMAIL)
+    pairs: list[merging.Pair] = []
+    for known in (named.values("external_id"), owner.values("shopper__external_id")):
+        found = told.annotate(known=known[:1]).exclude(known=None).exclude(known=F("shopper__external_id"))
+        pairs += found.values_list("known", "shopper__external_id")
+    return pairs
 
 
 def _write_made_meanwhile(rows: "QuerySet[ShopperChange]") -> None:
     """Write what is told of identities that were made since: it is sealed for another row."""
-    others = rows.filter(shopper__identity__isnull=False).exclude(shopper__identity__uuid=F("identity_uuid"))
+    others = rows.filter(shopper__merged_into=None, shopper__identity__isnull=False)
+    others = others.exclude(shopper__identity__uuid=F("identity_uuid"))
+    # What orders say in passing is none of it, and may be said of everybody.
+    others = others.exclude(**dict.fromkeys(PERSONAL, ""))
     told = [{"shopper_id": one.shopper_id, **{n: v for n, v in one.after.items() if n in PERSONAL}} for one in others]
-    identity.save_identities([row for row in told if len(row) > 1])
+    identity.save_identities(told)
+
+
+def _renew(rows: "QuerySet[ShopperChange]") -> None:
+    """Let what was set aside before another file changed the same shopper stand upon that and count as the newer."""
+    later = ShopperChange.objects.filter(shopper=OuterRef("shopper"), pk__gt=OuterRef("pk"))
+    old = list(rows.filter(Exists(later.exclude(upload=OuterRef("upload")))))
+    if not old:
+        return
+    ids = [one.shopper_id for one in old]
+    people, identities = Shopper.everything.in_bulk(ids), identity.identities_of(ids)
+    for one in old:
+        values = _values(people[one.shopper_id], identities.get(one.shopper_id))
+        one.before.update({name: values[name] for name in one.before})
+        one.seal()
+    rows.filter(pk__in=[one.pk for one in old]).delete()
+    for one in old:
+        one.pk = None
+    _save(old)
 
 
 def _follow_consent(rows: "QuerySet[ShopperChange]") -> None:
-    """Let the shoppers' own column follow, but where something newer is on record."""
+    """Let the shoppers' own column follow."""
+    Shopper.everything.filter(pk__in=_agreed(rows)).update(marketing=ConsentState.GIVEN)
+
+
+def _agreed(rows: "QuerySet[ShopperChange]") -> "QuerySet[ShopperChange, int]":
+    """Return the ids of shoppers whose permission that was set aside counts: nothing newer is on record."""
     said = Consent.objects.filter(shopper=OuterRef("shopper"), purpose=Consent.Purpose.MARKETING)
     newer = Q(at__gt=OuterRef("consent_at")) | Q(at=OuterRef("consent_at"), state=ConsentState.WITHDRAWN)
-    given = rows.filter(consent_at__isnull=False).exclude(Exists(said.filter(newer))).values("shopper")
-    Shopper.everything.filter(pk__in=given).update(marketing=ConsentState.GIVEN)
+    given = rows.filter(consent_at__isnull=False).exclude(Exists(said.filter(newer)))
+    return given.values_list("shopper_id", flat=True)
 
 
 def give_back(upload: Upload, beat: Callable[[], None]) -> int:
@@ -189,7 +234,8 @@ def give_back(upload: Upload, beat: Callable[[], None]) -> int:
     never published is only forgotten.
     """
     n = 0
-    changes = ShopperChange.objects.filter(upload=upload).order_by("-pk").select_related("upload")
+    # In the order of an index: each batch begins where the last one ended.
+    changes = ShopperChange.objects.filter(upload=upload).order_by("shopper_id")
     while True:
         with transaction.atomic():
             some = list(changes[:BATCH])
@@ -229,27 +275,36 @@ def _newer(changes: list[ShopperChange]) -> dict[int, list[ShopperChange]]:
     """Return what other files changed of these shoppers after the oldest of the changes, oldest first."""
     found: dict[int, list[ShopperChange]] = defaultdict(list)
     ids, oldest = {one.shopper_id for one in changes}, min(one.pk for one in changes)
-    rows = ShopperChange.objects.filter(shopper__in=ids, pk__gt=oldest).exclude(upload=changes[0].upload)
+    rows = ShopperChange.objects.filter(shopper__in=ids, pk__gt=oldest).exclude(upload=changes[0].upload_id)
     for row in rows.select_related("upload").order_by("pk"):
         found[row.shopper_id].append(row)
     return found
 
 
 def forget() -> None:
-    """Delete what people had before the changes of files that were imported long ago."""
+    """Delete what people had before the changes of files that were imported long ago; in short transactions."""
     old = Upload.objects.filter(state=Upload.State.DONE, finished_at__lt=now() - KEPT_FOR)
     rows = ShopperChange.objects.filter(upload__in=old)
-    rows._raw_delete(rows.db)  # type: ignore[attr-defined]
+    while ids := list(rows.values_list("pk", flat=True)[:BATCH]):
+        some = ShopperChange.objects.filter(pk__in=ids)
+        some._raw_delete(some.db)  # type: ignore[attr-defined]
+        turns.breathe()
 
 
-def rotate(batch: int = BATCH) -> int:
-    """Bring one batch under the newest key and return how many; 0 when none is left."""
-    with transaction.atomic():
-        rows = list(ShopperChange.objects.exclude(key_id=newest_key_id()).order_by("pk")[:batch])
-        for row in rows:
-            row.seal()
-        _save(rows)
-    return len(rows)
+def rotate() -> Iterator[int]:
+    """Bring everything under the newest key and yield how many rows a transaction brought there."""
+    last = 0
+    while True:
+        with transaction.atomic():
+            rows = ShopperChange.objects.exclude(key_id=newest_key_id()).filter(pk__gt=last).order_by("pk")
+            some = list(rows.select_for_update()[:BATCH])
+            for row in some:
+                row.seal()
+            _save(some)
+        if not some:
+            return
+        last = some[-1].pk
+        yield len(some)
 
 
 def _save(rows: Collection[ShopperChange]) -> None:
