@@ -46,6 +46,7 @@ class EventLoader:
         self._people = ShopperLoader(upload)
         self._said = Said(upload)
         self._met_later: list[tuple[str, str]] = []
+        self._net_later = False
         self._cut_later: list[pl.DataFrame] = []
         self._met = pl.DataFrame(schema={"visitor": pl.String, "user": pl.String})
         self._returned_at: list[datetime] = []
@@ -170,17 +171,22 @@ class EventLoader:
         met = merging.join([pair for pair in pairs if pair not in later], upload=self._upload)
         merging.collect_strays()
         self._said.fill()
-        apart = _left_apart(met)
+        # Returns find their orders under the name of who is kept.
+        self._net_later = bool(self._met_later) or set_aside.joins(self._upload)
+        return _left_apart(met) + (Counter() if self._net_later else self._net(beat))
+
+    def _net(self, beat: Callable[[], None]) -> Counter[str]:
+        """Net the returns of earlier files, which ``publish`` writes, and those of this one; return what was found."""
         # The published cleaning of a data set knows no netting.
         if self._upload.layout == ONLINE_RETAIL:
-            return apart
+            return Counter()
         if self._ordered_from:
             self._cut_later = netting.net_waiting(self._upload, since=self._ordered_from, beat=beat)
         if not self._returned_at:
-            return apart
+            return Counter()
         first, last = self._returned_at
         capped = is_on("refund_netted", self._upload.cleaning.get("rules", {}))
-        return apart + netting.net_upload(self._upload, between=(first, last), capped=capped, beat=beat)
+        return netting.net_upload(self._upload, between=(first, last), capped=capped, beat=beat)
 
     def publish(self) -> Counter[str]:
         """Change what everybody sees, inside the transaction that lets everybody see the upload: what was set aside,
@@ -190,8 +196,10 @@ class EventLoader:
             turns.alone()
         product_history.publish(self._upload)
         self._people.publish()
+        met = merging.join(self._met_later, upload=self._upload)
+        found = self._net(beat=lambda: None) if self._net_later else Counter()
         netting.write(self._cut_later)
-        return _left_apart(merging.join(self._met_later, upload=self._upload))
+        return found + _left_apart(met)
 
 
 def _left_apart(met: merging.Joined) -> Counter[str]:

@@ -122,10 +122,13 @@ class ShopperLoader:
 
         Returns the names of shoppers whom somebody that everybody sees will be joined to when the upload is published.
         """
-        by_address = {name: BY_EMAIL + blind_index(row["email"]) for name, row in rows.items() if row["email"]}
-        names = {address: name for name, address in by_address.items() if name != address}
-        known = Shopper.everything.filter(external_id__in=names, merged_into=None).values_list("external_id", flat=True)
-        pairs = [(name, names[name]) for name in known]
+        indexes = {blind_index(row["email"]): name for name, row in rows.items() if row["email"]}
+        named = Shopper.everything.filter(external_id__in=[BY_EMAIL + index for index in indexes], merged_into=None)
+        known = [(name, name.removeprefix(BY_EMAIL)) for name in named.values_list("external_id", flat=True)]
+        # Whoever has the address now may have been named by a former one.
+        owners = Identity.objects.filter(email_index__in=indexes, shopper__external_id__startswith=BY_EMAIL)
+        known += [(name, str(index)) for name, index in owners.values_list("shopper__external_id", "email_index")]
+        pairs = [(name, indexes[index]) for name, index in dict.fromkeys(known) if name != indexes[index]]
         if not pairs or self._upload.pk is None:
             merging.join(pairs)
             return []

@@ -138,6 +138,11 @@ def joined_later(pairs: Sequence[merging.Pair], upload: Upload) -> list[merging.
     return found
 
 
+def joins(upload: Upload) -> bool:
+    """Say whether the publication will join shoppers by what was set aside."""
+    return bool(_pairs(ShopperChange.objects.filter(upload=upload)))
+
+
 def owners_of(upload: Upload, email_indexes: Iterable[str]) -> dict[str, str]:
     """Return blind index -> external id of who will have an address once this upload is published."""
     if upload.pk is None:

@@ -438,3 +438,20 @@ def test_who_ordered_by_an_address_only_is_joined_with_whom_a_file_gives_it() ->
     assert person() == FORMER
     assert Shopper.objects.count() == 1
     assert Event.objects.get().shopper == Shopper.objects.get()
+
+
+def test_a_return_finds_its_order_under_the_name_of_who_is_kept() -> None:
+    head = "user_id,visitor_id,event,product_id,timestamp,quantity,price,order_id\n"
+    imported(head + ",v1,purchase,P1,2024-05-01,2,4.00,O1\n", "orders.csv")
+    upload = imported(head + "U1,v1,refund,P1,2024-05-02,5,4.00,O1\n", "returns.csv")
+    assert upload.findings["refund_netted"] == 1
+    assert Event.objects.get(kind="refund").quantity == 2
+
+
+def test_an_address_that_is_the_second_of_who_has_no_id_joins_her() -> None:
+    imported("email,country\nann@x.example,France\n")
+    known = Shopper.objects.get()
+    identity.save_identities([{"shopper_id": known.pk, "email": "ann@y.example"}])
+    imported(HEAD + "U9,ann@y.example,Ann,,,,\n")
+    assert person("U9") == ("France", "", "unknown", "ann@y.example", "Ann")
+    assert Merge.objects.get().joined == known
