@@ -8,9 +8,12 @@ from scipy.sparse import csr_matrix
 
 from recommender import queries
 from recommender.artefacts import Artefact
-from recommender.core.interactions import PURCHASE, Interactions, build, distinct, pairs_of
+from recommender.core.base import RatesItems
+from recommender.core.interactions import KINDS, PURCHASE, IdMap, Interactions, build, distinct, pairs_of
 from recommender.filters import Filters
 from recommender.shown import shown
+
+RATING = KINDS.index("rating")
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,29 @@ class Asked:
 
     def interactions(self, artefact: Artefact) -> Interactions:
         """Return the rows of these shoppers in the codes of a model, which itself stays as it was trained."""
+        rows, products, kinds, ages = self.rows, self.products, self.kinds, self.ages
+        stars: np.ndarray | None = None
+        if isinstance(artefact.model, RatesItems):
+            rows, products, kinds, ages, stars = self._with_stars()
         users = build(
-            self.rows, artefact.products.codes(self.products), self.kinds, self.ages,
-            n_users=len(self.shoppers), n_items=len(artefact.products),
+            rows, artefact.products.codes(products), kinds, ages,
+            n_users=len(self.shoppers), n_items=len(artefact.products), stars=stars,
         )  # fmt: skip
         return replace(users, known=artefact.shoppers.codes(self.shoppers))
+
+    def _with_stars(self) -> tuple[np.ndarray, ...]:
+        """Return rows, products, kinds, ages and stars (nan = no rating), the ratings of few stars among them."""
+        rated = queries.shopper_ratings(self.shoppers.tolist(), self.at)
+        order, rest = np.argsort(self.shoppers, kind="stable"), self.kinds != RATING
+        rows = order[IdMap(self.shoppers).codes(rated[:, 0].astype(np.int64))]
+        ages = (self.at.timestamp() - rated[:, 2]) / queries.SECONDS_A_DAY
+        return (
+            np.concatenate([self.rows[rest], rows]),
+            np.concatenate([self.products[rest], rated[:, 1].astype(np.int64)]),
+            np.concatenate([self.kinds[rest], np.full(len(rated), RATING)]),
+            np.concatenate([self.ages[rest], ages]),
+            np.concatenate([np.full(int(rest.sum()), np.nan), rated[:, 3]]).astype(np.float32),
+        )
 
     def exclude(self, artefact: Artefact) -> csr_matrix:
         """Return what may not come, in the codes of a model: csr_matrix of ones, shape (n_shoppers, n_items)."""

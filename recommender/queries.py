@@ -80,6 +80,16 @@ def shopper_events(shopper_ids: Collection[int], at: datetime) -> np.ndarray:
     return np.concatenate(parts) if parts else np.empty((0, 4), np.int64)
 
 
+def shopper_ratings(shopper_ids: Collection[int], at: datetime) -> np.ndarray:
+    """Return float64 of shape (n_ratings, 4): shopper id, product id, seconds since 1970, stars; up to a moment."""
+    rated = Event.objects.filter(kind="rating", product__isnull=False, amount__gte=0, at__lte=at).order_by()
+    parts = [
+        np.array(rated.filter(shopper__in=ids).values_list("shopper_id", "product_id", Epoch(F("at")), "amount"), float)
+        for ids in chunks(shopper_ids, ID_CHUNK)
+    ]
+    return np.concatenate([part.reshape(-1, 4) for part in parts]) if parts else np.empty((0, 4))
+
+
 def stock_rows(prices: Q, product_ids: Collection[int] | None = None) -> list[tuple[int, str]]:
     """Return (id, category) of what a mail may show at these prices, by id; of some products or of all."""
     found = sellable().filter(prices).order_by("id").values_list("id", "category")

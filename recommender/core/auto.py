@@ -134,14 +134,17 @@ def choose(search_: Search, names: Sequence[str] | None = None) -> Choice:
     Tuning goes in rounds, each with fewer algorithms and more trials for them (Karnin, Koren and Somekh 2013, "Almost
     optimal exploration in multi-armed bandits", ICML: successive halving).
 
-    Of two that differ by less than a standard error per shopper the simpler one is taken: a single model before a
-    blend, a blend before a ranker.
+    Of a single model and a blend that differ by less than a standard error per shopper the single one is taken. The
+    ranker is taken where it gains: its order and the blend's votes are two unlike models, whose mean errs no more than
+    they do on the average (Krogh and Vedelsby 1995, "Neural network ensembles, cross validation, and active learning",
+    NeurIPS).
     """
     if not search_.exams:
         return Choice(create(BASELINE), [])
     found = search_.tune(names or sensible(search_.exams[0]), ONCE * search_.budget, {}, most=1)
     near = [name for name in found if found[name].score >= NEAR * max(one.score for one in found.values())]
-    found = search_.tune(near, SECOND * search_.budget, found)
+    spent = sum(cost(name, size_of(exam)) for name in found for exam in search_.exams)
+    found = search_.tune(near, max((ONCE + SECOND) * search_.budget - spent, 0.0), found)
     finalists = unrelated(sorted(near, key=lambda name: -found[name].score))[:N_FINALISTS]
     found = search_.tune(finalists, THIRD * search_.budget, found)
     tried = sorted(found.values(), key=lambda candidate: -candidate.score)
@@ -150,8 +153,7 @@ def choose(search_: Search, names: Sequence[str] | None = None) -> Choice:
     if not search_.is_late():
         ranker, ranked = two_stage(tried, mixed, search_)
         every.append(ranked)
-        gain = ranked.ndcg[0] - mixed.ndcg[0]
-        if gain.mean() > gain.std() / np.sqrt(len(gain)):
+        if ranked.ndcg[0].mean() > mixed.ndcg[0].mean():
             model = ranker
     return Choice(model, sorted([candidate.row() for candidate in every], key=lambda row: -row["windows"][0]))
 

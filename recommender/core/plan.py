@@ -58,7 +58,7 @@ class Rates:
     pairs: float = 2.0
     items_work: float = 0.02
     users_work: float = 0.0
-    cells: float = 0.02
+    cells: float = 0.01
     per_item: float = 0.0
     cubic: float = 0.0
 
@@ -75,22 +75,22 @@ MOST_INVERTED = 5_000
 RATES = {
     "popular": Rates(pairs=0.3, items_work=0.0, cells=0.001),
     "trending": Rates(pairs=0.3, items_work=0.0, cells=0.001),
-    "bought_again": Rates(items_work=0.0),
-    "next_basket": Rates(items_work=0.0, users_work=0.1, cells=0.03),
-    "user_based": Rates(items_work=0.0, users_work=0.04),
-    "user_pearson": Rates(items_work=0.0, users_work=0.05),
+    "bought_again": Rates(items_work=0.0, cells=0.02),
+    "next_basket": Rates(items_work=0.0, users_work=0.06, cells=0.02),
+    "user_based": Rates(items_work=0.0, users_work=0.02),
+    "user_pearson": Rates(items_work=0.0, users_work=0.03),
     "svd": Rates(items_work=0.0, cells=0.07),
     "als": Rates(pairs=5.0, items_work=0.0, cells=0.06, per_item=0.0002),
     "bpr": Rates(pairs=15.0, items_work=0.0, cells=0.08),
     "rp3beta": Rates(items_work=0.03),
     "sequence": Rates(items_work=0.005),
-    "content": Rates(pairs=12.0, items_work=0.0),
+    "content": Rates(pairs=6.0, items_work=0.0),
     "ease": Rates(items_work=0.01, cubic=0.12),
-    "slim_local": Rates(items_work=0.02, per_item=0.002),
+    "slim_local": Rates(items_work=0.02, per_item=0.0015),
 }
 # Parts of the budget: every algorithm once, as it begins; a round of tuning, in which all that may still win get the
-# same seconds; another one for the best of them; and the members of the ranker. The rest pays for reading, trees, the
-# last fit and the lists.
+# same seconds, and what the first round left; another one for the best of them; and the members of the ranker. The
+# rest pays for reading, trees, the last fit and the lists.
 ONCE, SECOND, THIRD, RANKER = 0.2, 0.15, 0.2, 0.2
 
 

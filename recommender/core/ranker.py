@@ -22,9 +22,9 @@ N_NAMED = 40
 # Newest items of a user that each candidate is held against.
 N_NEWEST = 2
 # Candidates that were not bought that the trees learn from, of each user.
-N_MISSES = 80
-# Rows that the trees learn from; 600,000 rows of 50 columns are 120 MB, and 30 MB more inside LightGBM.
-MAX_ROWS = 600_000
+N_MISSES = 60
+# Rows that the trees learn from; 450,000 rows of 75 columns are 135 MB, and 35 MB more inside LightGBM.
+MAX_ROWS = 450_000
 TREES: dict[str, Any] = {
     "objective": "lambdarank", "num_leaves": 31, "learning_rate": 0.05, "min_data_in_leaf": 50,
     "feature_fraction": 0.7, "lambdarank_truncation_level": 20, "deterministic": True, "force_row_wise": True,
@@ -122,11 +122,10 @@ class TwoStage(Composite):
         for number in rng.permutation(len(order)):
             block = order[number]
             out = None if exam.exclude is None else exam.exclude[block]
-            rows, items, table = self._candidates(users.part(block), out)
             truth = exam.truth[block]
-            labels = np.asarray(truth[rows, items]).ravel() > 0 if len(rows) else np.zeros(0, bool)
-            hits = np.bincount(rows, labels, truth.shape[0]) > 0
-            keep = hits[rows] & (labels | (rng.random(len(rows)) < self._share(rows, truth.shape[0])))
+            rows, items, table = self._candidates(users.part(block), out, truth=truth)
+            labels = values_at(truth, rows, items) > 0
+            keep = labels | (rng.random(len(rows)) < self._share(rows, truth.shape[0]))
             sizes = np.bincount(rows[keep], minlength=truth.shape[0])
             tables.append((table[keep], labels[keep], sizes[sizes > 0]))
             n_rows += int(keep.sum())
@@ -158,9 +157,16 @@ class TwoStage(Composite):
             self.texts.append(booster.model_to_string())
 
     def _candidates(
-        self, users: Interactions, exclude: csr_matrix | None, allowed: np.ndarray | None = None
+        self,
+        users: Interactions,
+        exclude: csr_matrix | None,
+        allowed: np.ndarray | None = None,
+        truth: csr_matrix | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return (rows, items, columns) of the candidates of a block of users, sorted by row."""
+        """Return (rows, items, columns) of the candidates of a block of users, sorted by row.
+
+        With ``truth``, shape (n_users, n_items), only of users of whom something is among the candidates.
+        """
         found = [member.scores(users) for member in self.members]
         lists = [named(scores, exclude, allowed) for scores in found]
         owner = np.repeat(np.arange(users.n_users), N_NAMED)
@@ -168,6 +174,9 @@ class TwoStage(Composite):
         keys = [(owner * n_items + items.ravel())[items.ravel() >= 0] for items, _best in lists]
         candidates, n_named = np.unique(np.concatenate(keys), return_counts=True)
         rows, items = np.divmod(candidates, n_items)
+        if truth is not None:
+            hit = (np.bincount(rows, values_at(truth, rows, items), users.n_users) > 0)[rows]
+            rows, items, n_named = rows[hit], items[hit], n_named[hit]
         values = np.stack([np.maximum(values_at(scores, rows, items), 0) for scores in found], axis=1)
         del found
         tops = [np.maximum(best[:, 0], np.finfo(np.float32).tiny) for _items, best in lists]

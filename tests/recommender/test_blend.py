@@ -142,6 +142,7 @@ def test_pairs_say_how_often_and_how_long_ago():
     assert pairs.first_age[0] == 9
     assert np.isnan(pairs.bought_age[1])
     assert pairs.steps.tolist() == [1, 0]
+    assert [pairs.newest(one, n).toarray().tolist() for n in range(3)] == [[[0, 1]], [[1, 0]], [[0, 0]]]
     facts = Items.of(one, Catalogue.empty(2))
     assert facts.repeat_rate[0] == 1
     assert facts.gap[0] == 7

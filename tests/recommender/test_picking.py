@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -260,3 +261,32 @@ def test_few_and_many_get_the_same(tastes, train, monkeypatch):
     few = top_products(ids, 12, at=at)
     monkeypatch.setattr(serving, "FEW", 0)
     assert top_products(ids, 12, at=at) == few
+
+
+def test_stars_of_few_and_of_many_decide_what_expected_stars_picks(tastes, train):
+    """Everybody rates four products of her taste with five stars and four of another one with one; two are left."""
+    Event.objects.all().delete()
+    ratings = []
+    for number, shopper in enumerate(tastes["shoppers"]):
+        loved, hated = (number % 2, 1 - number % 2)
+        for taste, stars in ((loved, 5), (hated, 1)):
+            for place in range(10):
+                if (place + number) % 5 < 4:
+                    ratings.append(
+                        Event(
+                            shopper=shopper,
+                            product=tastes["products"][taste * 10 + place],
+                            kind="rating",
+                            amount=stars,
+                            at=NOW - timedelta(days=1 + place),
+                            dedupe_key=uuid4(),
+                        )
+                    )
+    Event.objects.bulk_create(ratings)
+    (run,) = train("rating_regression")
+    for number, shopper in enumerate(tastes["shoppers"][:6]):
+        known = set(Event.objects.filter(shopper=shopper).values_list("product_id", flat=True))
+        loved = {one.pk for one in tastes["products"][number % 2 * 10 : number % 2 * 10 + 10]}
+        unseen = [pick for pick in top_products([shopper.pk], 20, run=run)[shopper.pk] if pick.product_id not in known]
+        assert {unseen[0].product_id, unseen[1].product_id} == loved - known
+        assert levels(unseen[:2]) == ["personal"] * 2

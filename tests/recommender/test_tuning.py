@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from recommender.core.algorithms import ALGORITHMS
+from recommender.core.auto import Candidate, handed_on
 from recommender.core.base import Choice, Range
 from recommender.core.interactions import KINDS, PURCHASE
 from recommender.core.plan import RATES, Size, shared_trials, size_of
@@ -56,6 +57,26 @@ def test_the_first_trial_are_the_defaults_and_all_stay_inside_the_space():
         for name, one in ALGORITHMS["user_based"].space.items():
             value = trial.params[name]
             assert value in one.values if isinstance(one, Choice) else one.low <= value <= one.high
+
+
+def test_a_suggestion_is_tried_after_the_defaults_once():
+    asked = {"k": 77}
+    assert [one.params for one in tune("user_based", lambda model: 0.0, n_trials=1, suggestion=asked)] == [{}]
+    trials = tune("user_based", lambda model: 0.0, n_trials=3, trials=[Trial({}, 0.0, 1)], suggestion=asked)
+    assert trials[1].params == asked
+    again = tune("user_based", lambda model: 0.0, n_trials=4, trials=trials, suggestion=asked)
+    assert [one.params for one in again].count(asked) == 1
+
+
+def test_the_weighting_of_the_leader_is_handed_on():
+    leader = Candidate(
+        "item_bm25", {"half_life": 0.0, "shape": "best", "k": 300, "self_weight": 5.0}, ndcg=[np.ones(2)]
+    )
+    worse = Candidate("rp3beta", {"half_life": 0.5}, ndcg=[np.zeros(2)])
+    mine = Candidate("user_based", {"half_life": 0.2, "k": 77}, trials=[Trial({}, 0.0, 1)])
+    found = {one.name: one for one in (leader, worse, mine)}
+    assert handed_on(mine, found) == {"half_life": 0.0, "shape": "best", "k": 77}
+    assert handed_on(Candidate("popular", trials=[Trial({}, 0.0, 1)]), found) is None
 
 
 def test_the_search_finds_what_is_better():
@@ -112,6 +133,16 @@ def test_shoppers_who_come_once_are_asked_for_their_last_purchase_without_what_l
     assert sorted(set(hers.items.tolist())) == [0, 1, 2]
     assert len(hers.items) == 6
     assert sorted(set(before.train.of(np.array([0])).items.tolist())) == [0, 1]
+
+
+def test_what_she_did_with_a_product_days_before_she_bought_it_is_no_part_of_the_purchase():
+    log = one_day_shop()
+    looked = [(user, (user + 3) % 9, VIEW, user - 2.0) for user in range(30)]
+    rows = zip(log.users, log.items, log.kinds, log.days, strict=True)
+    newest = of_all(log_of(sorted([*looked, *rows], key=lambda row: row[3])), repeats=False).exams[0].split
+    assert newest.truth[0].indices.tolist() == [3]
+    hers = newest.train.of(np.array([0]))
+    assert hers.kinds[hers.items == 3].tolist() == [VIEW]
 
 
 def test_things_put_down_by_the_dozen_lose_a_share_of_each():

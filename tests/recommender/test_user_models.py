@@ -44,6 +44,18 @@ def test_pearson_is_that_of_numpy_on_the_dense_rows():
     np.testing.assert_allclose(near, np.maximum(expected, 0), atol=1e-6)
 
 
+def test_what_everybody_has_makes_nobody_alike():
+    data = random_shop()
+    model = create("user_based", {"k": 40, "idf": 0.5}).fit(data)
+    dense = model.matrix.toarray().astype(float)
+    dense *= np.sqrt(np.log(41 / ((dense > 0).sum(axis=0) + 0.5)))
+    dense /= np.linalg.norm(dense, axis=1, keepdims=True)
+    expected = dense @ dense.T
+    np.fill_diagonal(expected, 0)
+    near = model.neighbours(model.scaled(model.weighted(data)), np.arange(40)).toarray()
+    np.testing.assert_allclose(near, expected, atol=1e-6)
+
+
 def test_pearson_and_cosine_disagree_about_a_shopper_who_has_nearly_everything():
     # User 0 likes items 0-4 of ten; user 1 likes 0-8, nearly everything; user 2 likes 0, 1, 2 only.
     rows = [(0, i, "purchase", 0) for i in range(5)] + [(1, i, "purchase", 0) for i in range(9)]
