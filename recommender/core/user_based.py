@@ -39,7 +39,7 @@ class UserBased(Recommender):
         ** idf``, since an item that everybody has makes nobody alike. 0 = off.
 
     The similarities are computed for the users asked for, in blocks, as sparse top-k: never users x users, never dense.
-    10,000 users against a million take 12 to 25 CPU seconds and 650 MB. Everybody against everybody would take about
+    10,000 users against a million take 10 to 25 CPU seconds and 650 MB. Everybody against everybody would take about
     2,500 s; nobody asks for that: mails ask for a batch, an evaluation for at most 20,000 users.
 
     Source: Resnick et al. (1994), "GroupLens", CSCW; cosine on implicit weights as in Aiolli (2013), RecSys, section 3.
