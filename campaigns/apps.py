@@ -10,9 +10,12 @@ class CampaignsConfig(AppConfig):
         """Tell the rooms below where sent mails and what they showed are kept, and which campaigns wait for a rule."""
         # Models can only be imported once all apps are loaded.
         from campaigns.picking import shown_products
+        from campaigns.real_picks import told
         from campaigns.sent_mails import SentMails, waiting
+        from recommender import outcomes
         from segments import mails, usage
 
         mails.register(SentMails())
         usage.register(waiting)
         shown.register(shown_products)
+        outcomes.register(told)

@@ -117,6 +117,8 @@ class Variant(models.Model):
     subject = models.CharField(max_length=300, blank=True)
     preheader = models.CharField(max_length=300, blank=True)
     mjml = models.TextField(blank=True)
+    # The ready-made mail it began with (campaigns.content.Starter); "" = written freely.
+    template = models.CharField(max_length=40, db_default="", default="", blank=True)
     share = models.FloatField(default=1.0)
     # Parts of subject, preheader, html and text, n_picks and fields (campaigns.content), written by planning.
     compiled = models.JSONField(default=dict, blank=True)
@@ -279,3 +281,25 @@ class LinkClick(models.Model):
 
     def __str__(self) -> str:
         return f"{self.message_id} {self.link_id}"
+
+
+class ThemeRun(models.Model):
+    """What was learnt of who opens and clicks which mails (campaigns.themes); the newest row serves. Names nobody."""
+
+    at = models.DateTimeField(default=timezone.now)
+    # {"campaigns": [id], "clicks", "opens", "sent": [number of each], "shop_clicks", "shop_opens", "lively", "taste",
+    # "open_worth"}
+    model = models.JSONField(default=dict)
+    # recommender.core.theme_exam.Exam as JSON; empty = there was too little to ask.
+    exam = models.JSONField(default=dict, blank=True)
+    n_mails = models.PositiveIntegerField(default=0)
+    n_clicks = models.PositiveIntegerField(default=0)
+    n_shoppers = models.PositiveIntegerField(default=0)
+    seconds = models.FloatField(default=0.0)
+    demo = models.BooleanField(default=False)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-id"]
+
+    def __str__(self) -> str:
+        return f"themes {self.at:%Y-%m-%d}"

@@ -78,12 +78,16 @@ def _keep(segment: Segment | None) -> None:
 
 
 @transaction.atomic
-def set_content(campaign: Campaign, mjml: str, *, filters: dict[str, Any] | None = None, by: Any) -> None:
+def set_content(
+    campaign: Campaign, mjml: str, *, template: str = "", filters: dict[str, Any] | None = None, by: Any
+) -> None:
     """Store the content, faults and all: a broken draft is still a draft. All subjects share it.
 
-    ``filters`` is what the picks may be (campaigns.wishes.kept); None leaves it as it is.
+    ``template`` is the ready-made mail that it is, "" = it is edited; ``filters`` is what the picks may be
+    (campaigns.wishes.kept), None leaves it as it is.
     """
-    draft_of(campaign).variants.update(mjml=mjml.replace("\r\n", "\n"))
+    values = {"mjml": mjml.replace("\r\n", "\n")} | ({"template": template} if template else {})
+    draft_of(campaign).variants.update(**values)
     if filters is not None:
         campaign.filters = filters
     _save(campaign, "filters")
@@ -101,9 +105,10 @@ def set_subjects(campaign: Campaign, rows: list[dict[str, str]], *, by: Any) -> 
     draft_of(campaign)
     if not 1 <= len(rows) <= len(LABELS):
         raise InputError(_("Write one to three subjects."))
-    mjml = campaign.variants.values_list("mjml", flat=True).first() or ""
+    first = campaign.variants.first() or Variant()
     for label, row in zip(LABELS, rows, strict=False):
-        values = {"subject": row["subject"], "preheader": row["preheader"], "share": 1 / len(rows), "mjml": mjml}
+        values = {"subject": row["subject"], "preheader": row["preheader"], "share": 1 / len(rows)}
+        values |= {"mjml": first.mjml, "template": first.template}
         Variant.objects.update_or_create(campaign=campaign, label=label, defaults=values)
     campaign.variants.exclude(label__in=LABELS[: len(rows)]).delete()
     _save(campaign)
@@ -132,7 +137,7 @@ def duplicate(campaign: Campaign, *, by: Any) -> Campaign:
     Variant.objects.bulk_create(
         Variant(
             campaign=copy, label=variant.label, subject=variant.subject, preheader=variant.preheader,
-            mjml=variant.mjml, share=variant.share,
+            mjml=variant.mjml, template=variant.template, share=variant.share,
         )
         for variant in campaign.variants.all()
     )  # fmt: skip

@@ -135,7 +135,7 @@ def _variant(campaign: Campaign, label: str, given: Any, n_variants: int) -> Non
         raise InputError(_("“share” of a variant must be above 0. Leave the variant out if nobody should get it."))
     Variant.objects.create(
         campaign=campaign, label=label, subject=_text(given, "subject"),
-        preheader=preheader, mjml=mjml, share=share,
+        preheader=preheader, mjml=mjml, template=str(given.get("template", "")), share=share,
     )  # fmt: skip
 
 

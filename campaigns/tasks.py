@@ -1,9 +1,14 @@
 """Celery entrances of this app. Each calls one service; run twice, it does its work once."""
 
+from contextlib import suppress
+
 from celery import shared_task
 
-from campaigns import attribution, delivery, demo_reactions, planning, tracking
+from campaigns import attribution, delivery, demo_reactions, planning, suits, themes, tracking
 from campaigns import sweep as sweeps
+from campaigns.models import Campaign
+from mailai.accounts.models import User
+from mailai.errors import InputError, StateError
 
 # One task sends for so long, then makes room for others; the sweep queues the next.
 SEND_SECONDS = 20
@@ -43,6 +48,21 @@ def load_tracking() -> None:
 def attribute() -> None:
     """Give orders to the messages that earned them."""
     attribution.attribute()
+
+
+@shared_task
+def learn_themes() -> None:
+    """Learn who likes which mails, when there is something new to learn."""
+    if themes.is_due():
+        themes.learn()
+
+
+@shared_task
+def keep_likely(campaign_id: int, by_id: int) -> None:
+    """Narrow a draft to those who are likely to like it; a draft that went on meanwhile stays as it is."""
+    campaign = Campaign.objects.select_related("segment").get(pk=campaign_id)
+    with suppress(InputError, StateError):
+        suits.keep_likely(campaign, by=User.objects.filter(pk=by_id).first())
 
 
 @shared_task

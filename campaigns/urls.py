@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns import views_composer, views_frames, views_inbox, views_list, views_senders
+from campaigns import views_composer, views_frames, views_inbox, views_list, views_senders, views_suits
 from campaigns.public_urls import urlpatterns as public_patterns
 
 app_name = "campaigns"
@@ -18,6 +18,8 @@ urlpatterns = [
     path("campaigns/<uuid:uuid>/review/", views_composer.review, name="review"),
     path("campaigns/<uuid:uuid>/test/", views_composer.send_test, name="test"),
     path("campaigns/<uuid:uuid>/release/", views_composer.release, name="release"),
+    path("campaigns/<uuid:uuid>/suits/", views_suits.card, name="suits"),
+    path("campaigns/<uuid:uuid>/keep-likely/", views_suits.keep_likely, name="keep_likely"),
     path("campaigns/<uuid:uuid>/preview/<int:number>/", views_frames.preview, name="preview"),
     path("campaigns/<uuid:uuid>/duplicate/", views_list.duplicate, name="duplicate"),
     path("campaigns/<uuid:uuid>/delete/", views_list.delete, name="delete"),

@@ -166,13 +166,17 @@ def content_step(request: UserRequest, uuid: UUID) -> HttpResponse:
     campaign = _draft(uuid)
     variant = campaign.variants.first()
     if request.method == "POST":
-        mjml = _starter(request.POST.get("starter")) or request.POST.get("mjml", "")
+        template = request.POST.get("starter", "")
+        mjml = _starter(template) or request.POST.get("mjml", "")
         form = ContentForm({"mjml": mjml})
         # A ready-made email is chosen by a form of its own, which says nothing of the picks.
         picks = PicksForm(request.POST if "picks" in request.POST else None, campaign=campaign)
         if form.is_valid() and (not picks.is_bound or picks.is_valid()):
             filters = picks.cleaned_data["filters"] if picks.is_bound else None
-            services.set_content(campaign, form.cleaned_data["mjml"], filters=filters, by=request.user)
+            services.set_content(
+                campaign, form.cleaned_data["mjml"], template=template if _starter(template) else "",
+                filters=filters, by=request.user,
+            )  # fmt: skip
             stay = "starter" in request.POST or "save" in request.POST
             return redirect(
                 "campaigns:content" if stay or checks.content_faults(campaign) else "campaigns:subject", uuid

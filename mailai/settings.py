@@ -248,6 +248,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-campaigns": {"task": "campaigns.tasks.sweep", "schedule": 5},
     "load-tracking": {"task": "campaigns.tasks.load_tracking", "schedule": 3},
     "attribute-orders": {"task": "campaigns.tasks.attribute", "schedule": 60},
+    "learn-themes": {"task": "campaigns.tasks.learn_themes", "schedule": 600},
     "demo-reactions": {"task": "campaigns.tasks.react_as_demo_shoppers", "schedule": 10},
 }
 

@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from recommender import views
+from recommender import views, views_outcomes
 
 app_name = "recommender"
 urlpatterns = [
     path("", views.models, name="models"),
     path("train/", views.train, name="train"),
     path("progress/", views.progress, name="progress"),
+    path("outcomes/", views_outcomes.card, name="outcomes"),
     path("try/", views.try_it, name="try"),
     path("<uuid:uuid>/promote/", views.promote, name="promote"),
 ]

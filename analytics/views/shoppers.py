@@ -19,6 +19,7 @@ from analytics.timeline import timeline as read_timeline
 from behaviour import identity
 from behaviour.merge_views import why
 from behaviour.models import Identity, Shop, Shopper, masked
+from campaigns import topics
 from campaigns.models import Campaign
 from mailai.accounts import audit
 from mailai.accounts.roles import ADMIN, MARKETER, has_role, require_login, require_role
@@ -129,6 +130,8 @@ def _page(
         "days_since_order": people.days_since(profile.last_order_at) if profile else None,
         "standing": people.standing(found, shop),
         "messages_received": people.messages_of(found),
+        "topics": topics.topics_of(found.pk),
+        "waiting": topics.waiting_for(found.pk),
         "draft": Campaign.objects.filter(state=Campaign.State.DRAFT).order_by("-updated_at").first(),
         "mask": masked(who.email) if who and who.email else "",
         "person": _person(who) if revealed and who else [],

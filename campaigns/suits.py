@@ -1,0 +1,121 @@
+"""Who a campaign suits best: how many of its audience are likely to like it, why, and the audience of just these."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from behaviour import consent
+from campaigns import planning, services, themes
+from campaigns.models import Campaign, ThemeRun
+from mailai.errors import InputError, StateError
+from mailai.stats import wilson
+from recommender.core.theme_exam import LIKELY
+from segments import lists, name_rules, reading
+from segments import services as segment_services
+from segments.list_writing import AT_ONCE
+from segments.models import Segment
+
+# Of a larger audience so many are asked for the page; the seed is fixed, so that a reload says the same.
+SAMPLE, SEED = 20_000, 1
+N_ALIKE = 3
+
+
+@dataclass(frozen=True)
+class Suits:
+    """What the card says. ``low`` and ``high`` bound the number of the likely where only a sample was asked."""
+
+    standing: str
+    run: ThemeRun | None
+    n_audience: int = 0
+    n_likely: int = 0
+    low: int = 0
+    high: int = 0
+    is_sample: bool = False
+    n_by_taste: int = 0
+    n_without_mails: int = 0
+    rate_likely: float = 0.0
+    rate_all: float = 0.0
+    alike: list[tuple[Campaign, float, float]] = field(default_factory=list)
+
+    @property
+    def n_lively(self) -> int:
+        """How many of the likely react more to whatever is sent."""
+        return self.n_likely - self.n_by_taste
+
+    @property
+    def share(self) -> float:
+        """The likely among the audience."""
+        return self.n_likely / self.n_audience if self.n_audience else 0.0
+
+
+def suits(campaign: Campaign) -> Suits:
+    """Work the card out; a sample of a large audience."""
+    run = themes.current()
+    standing = themes.standing(run, "difference")
+    if run is None or standing != themes.PASSED:
+        return Suits(standing, run)
+    ids = _audience(campaign)
+    asked = ids if len(ids) <= SAMPLE else np.sort(np.random.default_rng(SEED).choice(ids, SAMPLE, replace=False))
+    found = themes.likings(run, campaign, asked.tolist(), timezone.now())
+    likely, usual = found.factor >= LIKELY, themes.click_rate(run, campaign)
+    scale = len(ids) / max(len(asked), 1)
+    ends = wilson(int(likely.sum()), len(asked)) if scale > 1 else (likely.mean() if len(asked) else 0.0,) * 2
+    return Suits(
+        standing, run, n_audience=len(ids), n_likely=round(likely.sum() * scale),
+        low=round(ends[0] * len(ids)), high=round(ends[1] * len(ids)), is_sample=scale > 1,
+        n_by_taste=round((likely & found.by_taste).sum() * scale),
+        n_without_mails=round((found.n_mails == 0).sum() * scale),
+        rate_likely=_rate(usual, found.factor[likely]), rate_all=_rate(usual, found.factor),
+        alike=themes.alike(run, campaign, N_ALIKE),
+    )  # fmt: skip
+
+
+def _rate(usual: float, factors: np.ndarray) -> float:
+    return float(np.minimum(usual * factors, 1.0).mean()) if len(factors) else 0.0
+
+
+def is_small(campaign: Campaign) -> bool:
+    """Say whether a browser can wait until everybody of the audience was asked."""
+    return consent.mailable(planning.audience(campaign)).count() <= AT_ONCE
+
+
+def keep_likely(campaign: Campaign, *, by: Any) -> Segment:
+    """Send a draft only to those who are likely to like it: they become a list, which every rule can ask for.
+
+    Raises
+    ------
+    StateError : it is no draft any more, or the choice has not passed its test: then everybody gets it.
+    InputError : nobody is likely to.
+    """
+    services.draft_of(campaign)
+    run = themes.current()
+    if run is None or themes.standing(run, "difference") != themes.PASSED:
+        raise StateError(_("Who likes which email can't be told well enough yet, so nobody is left out."))
+    ids = themes.likely(run, campaign, _audience(campaign).tolist(), timezone.now())
+    if not len(ids):
+        raise InputError(_("Nobody of this audience is likely to like it more than others do."))
+    base = _("Likely to like “%(name)s”") % {"name": campaign.name[: name_rules.NAME_LENGTH - 40]}
+    made = lists.freeze_shoppers(ids, name=lists.free(base), by=by)
+    rule = {"all": [*_before(campaign), {"list": str(made.uuid)}]}
+    with transaction.atomic():
+        services.draft_of(campaign)
+        segment = segment_services.segment_of(rule, name=made.name, by=by)
+        services.set_audience(
+            campaign, name=campaign.name, segment=segment, control_share=campaign.control_share, by=by
+        )
+    return segment
+
+
+def _before(campaign: Campaign) -> list[dict[str, Any]]:
+    """Return what the audience was so far: who leaves it until the sending is left out of the chosen ones too."""
+    if campaign.segment:
+        return [{"segment": str(campaign.segment.uuid)}]
+    return [campaign.rule] if campaign.rule else []
+
+
+def _audience(campaign: Campaign) -> np.ndarray:
+    return reading.ids(consent.mailable(planning.audience(campaign)))

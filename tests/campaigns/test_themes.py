@@ -1,0 +1,296 @@
+"""Which mail for whom, from messages in the database to pages."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+from django.urls import reverse
+from django.utils import timezone
+
+from behaviour.models import Identity, Shopper
+from campaigns import suits, tasks, theme_reads, themes, topics
+from campaigns.core import mail_words
+from campaigns.models import Campaign, Message, ThemeRun, Variant
+from mailai.errors import InputError, StateError
+from recommender.core.theme_exam import LIKELY
+from recommender.core.theme_text import Said
+from segments.models import Segment, ShopperList
+
+N_SHOPPERS, N_CAMPAIGNS = 240, 10
+KINDS = ("Mugs", "Bags")
+
+
+@pytest.fixture
+def shop_of_tastes(inbox, make_product):
+    """Half of the shoppers click emails about mugs, the others those about bags; ten campaigns, in turn, to all."""
+    for kind in KINDS:
+        make_product(sku=kind, category=f"Home > {kind}", url=f"https://shop.example/{kind}", name=f"One of the {kind}")
+    return send_to_tastes(inbox, likes=0.5, others=0.05)
+
+
+def send_to_tastes(inbox, *, likes, others, n_campaigns=N_CAMPAIGNS):
+    people = Shopper.objects.bulk_create(
+        Shopper(external_id=f"t{n}", marketing="given", country="GB") for n in range(N_SHOPPERS)
+    )
+    rng, now = np.random.default_rng(4), timezone.now()
+    for number in range(n_campaigns):
+        campaign = draft_about(inbox, KINDS[number % 2], name=f"Sent {number}", state=Campaign.State.FINISHED)
+        at = now - timedelta(days=3 * (n_campaigns - number))
+        Message.objects.bulk_create(
+            message(campaign, shopper, at, clicked=rng.random() < (likes if n % 2 == number % 2 else others))
+            for n, shopper in enumerate(people)
+        )
+    return people
+
+
+def message(campaign, shopper, at, *, clicked, opened=False, machine=False):
+    then = at + timedelta(hours=1)
+    return Message(
+        campaign=campaign, shopper=shopper, state=Message.State.SENT, arm="A", probability=1, draw=0.5, due_at=at,
+        sent_at=at, delivered_at=at, opened_at=then if clicked or opened else None,
+        clicked_at=then if clicked else None, machine_opened_at=then if machine else None,
+    )  # fmt: skip
+
+
+def draft_about(inbox, kind, *, name="Draft", **fields):
+    campaign = Campaign.objects.create(name=name, sender=inbox, control_share=0.0, **fields)
+    Variant.objects.create(campaign=campaign, subject=f"New {kind} are here", mjml="<mjml></mjml>")
+    return campaign
+
+
+@pytest.fixture
+def addresses(shop_of_tastes):
+    """Nobody is mailed without an address."""
+    Identity.objects.bulk_create(
+        Identity(shopper=shopper, email=f"t{n}@mail.example", email_index=f"index-{n}")
+        for n, shopper in enumerate(shop_of_tastes)
+    )
+    return shop_of_tastes
+
+
+def test_nothing_sent_is_nothing_learnt(shop, inbox):
+    assert themes.learn() is None
+    assert not themes.is_due()
+    draft = draft_about(inbox, "Mugs")
+    assert suits.suits(draft).standing == "unknown"
+    assert [choice.campaign_id for choice in themes.themes_for([1], [draft])[1]] == [draft.pk]
+
+
+def test_tastes_are_learnt_tested_and_carried_to_a_new_mail(shop_of_tastes, inbox):
+    run = themes.learn()
+    assert (run.n_mails, run.n_shoppers, len(run.model["campaigns"])) == (2400, 240, 10)
+    assert (run.exam["n_learnt"], run.exam["n_tested"]) == (8, 2)
+    assert run.exam["likely"] > 3 * run.exam["others"]
+    assert themes.standing(run, "difference") == themes.standing(run, "gain") == "passed"
+    mugs, bags = draft_about(inbox, "Mugs"), draft_about(inbox, "Bags")
+    order = themes.themes_for([shopper.pk for shopper in shop_of_tastes], [mugs, bags])
+    firsts = [order[shopper.pk][0].campaign_id for shopper in shop_of_tastes]
+    right = [first == (bags if n % 2 else mugs).pk for n, first in enumerate(firsts)]
+    assert sum(right) > 0.9 * N_SHOPPERS
+    best = order[shop_of_tastes[0].pk][0]
+    assert best.factor > LIKELY
+    assert best.score > order[shop_of_tastes[0].pk][1].score
+    # The evidence: mails about mugs that she got, those she clicked first.
+    assert {Campaign.objects.get(pk=pk).variants.get().subject for pk in best.alike} == {"New Mugs are here"}
+    clicked = [Message.objects.get(campaign=pk, shopper=shop_of_tastes[0]).clicked_at is not None for pk in best.alike]
+    assert clicked == sorted(clicked, reverse=True)
+
+
+def test_a_choice_sees_nothing_newer_than_its_moment(shop_of_tastes, inbox):
+    themes.learn()
+    mugs = draft_about(inbox, "Mugs")
+    someone, before = shop_of_tastes[0].pk, timezone.now() - timedelta(days=40)
+    assert themes.themes_for([someone], [mugs], at=before)[someone][0].factor == 1.0
+    middle = timezone.now() - timedelta(days=10)
+    then = themes.themes_for([someone], [mugs], at=middle)
+    Message.objects.filter(clicked_at__gt=middle).update(clicked_at=None, opened_at=None)
+    Message.objects.filter(sent_at__gt=middle).delete()
+    assert themes.themes_for([someone], [mugs], at=middle) == then
+
+
+def test_a_shopper_of_no_mails_gets_what_is_clicked_most_and_one_of_no_reactions_less(
+    shop_of_tastes, inbox, make_shopper
+):
+    Message.objects.filter(campaign__name__in=["Sent 1", "Sent 3"]).update(clicked_at=None)
+    run, new = themes.learn(), make_shopper()
+    mugs, bags = draft_about(inbox, "Mugs"), draft_about(inbox, "Bags")
+    order = themes.themes_for([new.pk], [bags, mugs])[new.pk]
+    assert [choice.campaign_id for choice in order] == [mugs.pk, bags.pk]
+    assert [choice.factor for choice in order] == [1.0, 1.0]
+    assert order[0].score == pytest.approx(themes.click_rate(run, mugs))
+
+
+def test_where_tastes_do_not_show_everybody_gets_what_is_clicked_most(inbox, make_product, desk):
+    for kind in KINDS:
+        make_product(sku=kind, category=kind)
+    people = send_to_tastes(inbox, likes=0.2, others=0.2)
+    run = themes.learn()
+    assert themes.standing(run, "gain") == "failed"
+    drafts = [draft_about(inbox, kind) for kind in KINDS]
+    order = themes.themes_for([shopper.pk for shopper in people], drafts)
+    assert len({tuple(choice.campaign_id for choice in row) for row in order.values()}) == 1
+    assert {choice.factor for row in order.values() for choice in row} == {1.0}
+    page = desk.get(reverse("campaigns:suits", args=[drafts[0].uuid])).content.decode()
+    assert "can’t be told for this shop" in page
+    assert "keep-likely" not in page
+    with pytest.raises(StateError):
+        suits.keep_likely(drafts[0], by=None)
+
+
+def test_one_campaign_is_learnt_from_and_not_trusted(inbox, make_product, desk):
+    make_product(sku="Mugs", category="Mugs")
+    send_to_tastes(inbox, likes=0.5, others=0.1, n_campaigns=1)
+    assert themes.standing(themes.learn(), "difference") == "untested"
+    page = desk.get(reverse("campaigns:suits", args=[draft_about(inbox, "Mugs").uuid])).content.decode()
+    assert "1 campaign with" in page
+
+
+def test_the_card_counts_and_one_click_makes_them_the_audience(addresses, inbox, desk):
+    themes.learn()
+    draft = draft_about(inbox, "Mugs")
+    answer = desk.get(reverse("campaigns:suits", args=[draft.uuid]))
+    found = answer.context["suits"]
+    assert found.n_audience == N_SHOPPERS
+    assert 0.35 < found.share < 0.65
+    assert found.n_by_taste + found.n_lively == found.n_likely
+    assert found.rate_likely > found.rate_all
+    assert [one.name for one, _cosine, _rate in found.alike] == ["Sent 8", "Sent 6", "Sent 4"]
+    assert "Emails like it" in answer.content.decode()
+
+    answer = desk.post(reverse("campaigns:keep_likely", args=[draft.uuid]))
+    assert answer.url == reverse("campaigns:review", args=[draft.uuid])
+    draft.refresh_from_db()
+    made = ShopperList.objects.get()
+    assert (draft.segment.name, made.n_members) == ("Likely to like “Draft”", found.n_likely)
+    assert draft.segment.rule == {"all": [{"list": str(made.uuid)}]}
+    members = set(made.members.values_list("shopper_id", flat=True))
+    mugs = {shopper.pk for shopper in addresses[::2]}
+    assert len(members & mugs) > 0.9 * len(members)
+
+
+def test_the_audience_of_before_still_holds(addresses, inbox):
+    themes.learn()
+    few = Segment.objects.create(name="Few", rule={"field": "country", "op": "=", "value": "FR"})
+    Shopper.objects.filter(pk__in=[one.pk for one in addresses[:20]]).update(country="FR")
+    draft = draft_about(inbox, "Mugs", segment=few)
+    made = suits.keep_likely(draft, by=None)
+    assert made.rule["all"][0] == {"segment": str(few.uuid)}
+    assert 0 < ShopperList.objects.get().n_members <= 12
+    Shopper.objects.all().update(country="GB")
+    nobody = draft_about(inbox, "Mugs", segment=few)
+    with pytest.raises(InputError):
+        suits.keep_likely(nobody, by=None)
+
+
+def test_of_a_large_audience_a_sample_is_asked_and_a_worker_does_the_rest(
+    addresses, inbox, desk, monkeypatch, settings
+):
+    themes.learn()
+    draft = draft_about(inbox, "Mugs")
+    exact = suits.suits(draft).n_likely
+    monkeypatch.setattr(suits, "SAMPLE", 100)
+    found = suits.suits(draft)
+    assert found.is_sample
+    assert found.low <= exact <= found.high
+    assert "from a sample" in desk.get(reverse("campaigns:suits", args=[draft.uuid])).content.decode()
+    monkeypatch.setattr(suits, "AT_ONCE", 10)
+    desk.post(reverse("campaigns:keep_likely", args=[draft.uuid]))
+    draft.refresh_from_db()
+    tasks.keep_likely(draft.pk, 0)
+    draft.refresh_from_db()
+    assert ShopperList.objects.get(name="Likely to like “Draft”").n_members == exact
+
+
+def test_the_task_learns_once_until_there_is_something_new(shop_of_tastes):
+    tasks.learn_themes()
+    tasks.learn_themes()
+    assert ThemeRun.objects.count() == 1
+    last = Campaign.objects.get(name="Sent 9")
+    Message.objects.filter(campaign=last).update(sent_at=timezone.now() - timedelta(hours=2))
+    tasks.learn_themes()
+    assert "Sent 9" not in names_of(ThemeRun.objects.first())
+    last.demo = True
+    last.save()
+    tasks.learn_themes()
+    assert "Sent 9" in names_of(ThemeRun.objects.first())
+
+
+def names_of(run):
+    return set(Campaign.objects.filter(pk__in=run.model["campaigns"]).values_list("name", flat=True))
+
+
+def test_the_command_tells_the_exam(shop_of_tastes, capsys):
+    call_command("learn_themes", "--json")
+    out = capsys.readouterr().out
+    assert '"likely_may_be_chosen": "passed"' in out
+    assert '"n_tested": 2' in out
+
+
+def test_the_cost_in_queries_does_not_grow_with_shoppers(shop_of_tastes, inbox, django_assert_num_queries):
+    themes.learn()
+    drafts = [draft_about(inbox, kind) for kind in KINDS]
+    ids = [shopper.pk for shopper in shop_of_tastes]
+    themes.themes_for(ids[:1], drafts)
+    for n in (2, N_SHOPPERS):
+        with django_assert_num_queries(4):
+            themes.themes_for(ids[:n], drafts)
+
+
+def test_the_page_of_a_shopper_says_what_she_reacts_to(shop_of_tastes, inbox, desk):
+    themes.learn()
+    someone = shop_of_tastes[0]
+    Message.objects.filter(shopper=someone).update(opened_at=None, clicked_at=None, machine_opened_at=None)
+    at = timezone.now() - timedelta(days=2)
+    for n in (0, 2, 4, 6):
+        Message.objects.filter(shopper=someone, campaign__name=f"Sent {n}").update(opened_at=at)
+    Message.objects.filter(shopper=someone, campaign__name__in=["Sent 0", "Sent 2"]).update(clicked_at=at)
+    Message.objects.filter(shopper=someone, campaign__name="Sent 1").update(machine_opened_at=at)
+    mugs, bags = topics.topics_of(someone.pk)
+    assert (mugs.label, mugs.n_opened, mugs.n_got, mugs.n_clicked, mugs.leaning) == ("Mugs", 4, 5, 2, "more")
+    # One of the five about bags was fetched by a machine: nobody can say whether she opened it.
+    assert (bags.label, bags.n_opened, bags.n_got, bags.n_sent, bags.leaning) == ("Bags", 0, 4, 5, "less")
+    draft_about(inbox, "Mugs", name="Autumn mugs")
+    page = desk.get(reverse("analytics:shopper", args=[someone.pseudonym])).content.decode()
+    assert "opened 4 of 5 emails" in page
+    assert "Of the drafts, “Autumn mugs” suits her best" in page
+
+
+def test_what_a_mail_is_about():
+    paths = ["Home > Mugs", "Bags", "Home > Tea", "厨房 > 杯子"]
+    assert mail_words.named("Our MUGS and teapots", paths) == ["Home > Mugs"]
+    assert mail_words.named("新的杯子", paths) == ["厨房 > 杯子"]
+    assert mail_words.plain("{{ first_name|Mugs lover }}, look") == ", look"
+    assert mail_words.addresses('<mj-button href="https://a.example/x" /><a href="{{ pick1.url }}">') == {
+        "https://a.example/x"
+    }
+
+
+def test_wished_categories_and_linked_products_say_what_a_mail_is_about(inbox, make_product):
+    make_product(sku="x", name="Blue kettle", category="Home > Kettles", url="https://shop.example/kettle")
+    campaign = Campaign.objects.create(name="A", sender=inbox, filters={"categories": ["Bags"]})
+    mjml = '<mjml><mj-button href="https://shop.example/kettle">See</mj-button></mjml>'
+    Variant.objects.create(
+        campaign=campaign, subject="{{ first_name }}, see", preheader="Today", mjml=mjml, template="t"
+    )
+    assert theme_reads.said([campaign]) == [Said(", see Today Blue kettle", ("Bags", "Home > Kettles"), "t")]
+
+
+def test_a_draft_remembers_the_ready_made_email_it_began_with(desk, ready):
+    door = reverse("campaigns:content", args=[ready.uuid])
+    desk.post(door, {"starter": "we_miss_you"})
+    desk.post(door, {"mjml": "<mjml></mjml>"})
+    desk.post(reverse("campaigns:subject", args=[ready.uuid]), {
+        "form-TOTAL_FORMS": "2", "form-INITIAL_FORMS": "0", "form-0-subject": "A", "form-1-subject": "B",
+    })  # fmt: skip
+    assert set(ready.variants.values_list("template", flat=True)) == {"we_miss_you"}
+    desk.post(reverse("campaigns:duplicate", args=[ready.uuid]))
+    assert Variant.objects.filter(template="we_miss_you").count() == 4
+
+
+def test_no_stranger_sees_or_narrows_an_audience(client, client_for, manager, shop_of_tastes, inbox):
+    draft = draft_about(inbox, "Mugs")
+    for door, method in (("suits", "get"), ("keep_likely", "post")):
+        url = reverse(f"campaigns:{door}", args=[draft.uuid])
+        assert getattr(client, method)(url).status_code == 302
+        assert getattr(client_for(manager), method)(url).status_code == 403
