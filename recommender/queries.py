@@ -131,10 +131,18 @@ def back_in_stock(product_ids: Collection[int], at: datetime) -> dict[int, datet
 
 
 def recent_buyers(product_ids: Collection[int], at: datetime) -> dict[int, int]:
-    """Count the distinct shoppers who ordered each product in the 30 days before a moment."""
+    """Count the distinct shoppers who ordered each product in the 30 days before a moment.
+
+    Of now, the best-sellers are counted as pages have them: what many bought is mostly among them.
+    """
+    kept = best_sellers_for_a_page() if timezone.now() - at < FRESH else []
+    known = {one.product: one.n_recent for one in kept if one.product in product_ids}
+    product_ids = set(product_ids) - set(known)
+    if not product_ids:
+        return known
     since = at - timedelta(days=POPULAR_DAYS)
     orders = Event.objects.filter(kind="purchase", at__gt=since, at__lte=at, product__in=product_ids)
-    return dict(orders.order_by().values_list("product_id").annotate(n=Count("shopper", distinct=True)))
+    return known | dict(orders.order_by().values_list("product_id").annotate(n=Count("shopper", distinct=True)))
 
 
 def taken_out_of_carts(
@@ -194,8 +202,8 @@ def best_sellers_up_to(at: datetime) -> list[BestSeller]:
 
 
 def newest_products(n: int, prices: Q) -> list[int]:
-    """Return the newest products that can be sold at these prices: the last rung of the ladder."""
-    return list(sellable().filter(prices).order_by("-created_at", "-id").values_list("id", flat=True)[:n])
+    """Return what can be sold at these prices, the last that came in first: the last rung of the ladder."""
+    return list(sellable().filter(prices).order_by("-id").values_list("id", flat=True)[:n])
 
 
 def profiling_refused(shopper_ids: Collection[int]) -> set[int]:
