@@ -31,6 +31,8 @@ MAILAI_INDEX_KEY = env.secret("MAILAI_INDEX_KEY", MAILAI_DATA_DIR, production=PR
 PORT = env.integer("PORT", 8000, low=1, high=65535)
 # Percent of a mail's picks that a draw makes, so that other rankings can be judged by what came of them.
 MAILAI_EXPLORATION = env.integer("MAILAI_EXPLORATION", 0, low=0, high=50)
+# What MailAI may spend a week on tuning the live model and the best others; 0 = nothing by itself.
+MAILAI_TUNING_MINUTES = env.integer("MAILAI_TUNING_MINUTES", 30, low=0, high=600)
 MAILAI_PUBLIC_URL = env.url("MAILAI_PUBLIC_URL", f"http://localhost:{PORT}")
 ALLOWED_HOSTS = [
     MAILAI_PUBLIC_URL.split("://")[1].split(":")[0].split("/")[0],
@@ -224,6 +226,7 @@ CELERY_TASK_ROUTES = {
     "campaigns.tasks.*": {"queue": "send"},
     "recommender.tasks.train": {"queue": "train"},
     "recommender.tasks.train_blocks": {"queue": "train"},
+    "recommender.tasks.tune": {"queue": "train"},
     "segments.tasks.predict": {"queue": "train"},
     "segments.tasks.cluster_shoppers": {"queue": "train"},
 }
@@ -245,6 +248,8 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-lists": {"task": "segments.tasks.sweep_lists", "schedule": 15},
     "sweep-training": {"task": "recommender.tasks.sweep_training", "schedule": 20},
     "train-nightly": {"task": "recommender.tasks.request_nightly_training", "schedule": 86_400},
+    # Nearly always two small queries: once a week it asks for searches.
+    "tune-weekly": {"task": "recommender.tasks.request_weekly_tuning", "schedule": 3600},
     "sweep-campaigns": {"task": "campaigns.tasks.sweep", "schedule": 5},
     "load-tracking": {"task": "campaigns.tasks.load_tracking", "schedule": 3},
     "attribute-orders": {"task": "campaigns.tasks.attribute", "schedule": 60},

@@ -1,6 +1,6 @@
 """What the recommender page shows, worked out once: rows of the leaderboard, the finding above it, health facts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +11,9 @@ from behaviour.catalogue_pages import picture_url
 from behaviour.models import Event, Shopper
 from mailai.errors import ArtefactError
 from mailai.ui import numbers
-from recommender import artefacts, promotion, queries, reasons, serving
+from recommender import artefacts, promotion, queries, reasons, serving, tuning_pages
 from recommender.core.algorithms import BASELINE
+from recommender.duels import Duel, best_single, duel, wins
 from recommender.models import TrainingRun
 from recommender.picks import Pick
 from recommender.words import LABELS, STEP_LABELS, label_of, name_of
@@ -23,13 +24,16 @@ N_TRY = 5
 
 @dataclass(frozen=True)
 class Row:
-    """One model of the leaderboard."""
+    """One model of the leaderboard; duel : to the live one; single : of a model of models to the best single one."""
 
     run: TrainingRun
     label: str
     hint: str
     state: str
     usable: bool
+    duel: Duel | None = None
+    single: Duel | None = None
+    wins: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -70,7 +74,14 @@ class Fact:
 
 def rows(live: TrainingRun | None) -> list[Row]:
     """Return the leaderboard, best first."""
-    return [row_of(run, live) for run in queries.leaderboard()]
+    runs = queries.leaderboard()
+    found = [row_of(run, live) for run in runs]
+    if live is None:
+        return found
+    return [
+        replace(row, duel=duel(row.run, live), single=best_single(row.run, runs), wins=tuple(wins(row.run, live)))
+        for row in found
+    ]
 
 
 def row_of(run: TrainingRun, live: TrainingRun | None) -> Row:
@@ -134,12 +145,14 @@ def _difference(run: TrainingRun, other: str) -> str:
 
 
 def progress() -> dict[str, Any]:
-    """Return what trains, with its step, and the names of what waits; empty when nothing does."""
-    unfinished = list(queries.unfinished_runs())
-    if not unfinished:
+    """Return what trains or is tuned, with its step, and the names of what waits; empty when nothing does."""
+    unfinished, tuned = list(queries.unfinished_runs()), tuning_pages.progress()
+    if not unfinished and not tuned:
         return {}
     running = [run for run in unfinished if run.state == TrainingRun.State.RUNNING]
     return {
+        "training": bool(unfinished),
+        "tuning": tuned,
         "running": [
             {
                 "label": label_of(run),

@@ -33,12 +33,12 @@ class Claimed:
         self.row = row
         self.last_beat = 0.0
 
-    def begin(self) -> bool:
+    def begin(self, **changes: Any) -> bool:
         """Own the row from now on; False = it does not wait, or another worker was faster."""
         now = timezone.now()
         won = claim_one(
             self.row, from_status=QUEUED, to_status=RUNNING, started_at=now, heartbeat_at=now,
-            tries=self.row.tries + 1, error="",
+            tries=self.row.tries + 1, error="", **changes,
         )  # fmt: skip
         self.row.refresh_from_db()
         return won

@@ -45,11 +45,12 @@ def group_rows(run: TrainingRun) -> list[GroupRow]:
     for group in run.metrics.get("groups", []):
         heading = "" if group["by"] == kind else str(KINDS.get(group["by"], group["by"]))
         kind = group["by"]
-        rows.append(GroupRow(heading, _name(group), group))
+        rows.append(GroupRow(heading, group_name(group), group))
     return rows
 
 
-def _name(group: dict[str, Any]) -> str:
+def group_name(group: dict[str, Any]) -> str:
+    """Name a group of shoppers."""
     if group["by"] == "orders":
         texts = {
             "new": _("New: one day with an order"),

@@ -105,3 +105,92 @@ class Champion(models.Model):
 
     def __str__(self) -> str:
         return str(self.run_id)
+
+
+class Tuning(models.Model):
+    """One search for better settings of an algorithm, on time before the test period."""
+
+    class State(models.TextChoices):
+        """Life of a search."""
+
+        QUEUED = "queued", _("Waiting")
+        RUNNING = "running", _("Tuning")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    algorithm = models.CharField(max_length=40)
+    # Seconds that its trials may take; those of all trials so far count, whoever made them.
+    budget = models.FloatField()
+    seed = models.BigIntegerField(default=0)
+    # What is tried before the search begins: [{}, settings in use]; {} are the defaults.
+    first = models.JSONField(default=list)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
+    # Shoppers on whom settings are searched, and the others, who judge what was found.
+    n_shoppers = models.PositiveIntegerField(default=0)
+    n_judges = models.PositiveIntegerField(default=0)
+    n_events = models.PositiveBigIntegerField(default=0)
+    # {"number": of the best trial, "value", "low", "high"}: its paired difference in NDCG to the defaults, for judges.
+    found = models.JSONField(default=dict, blank=True)
+    # That whole range lies above zero: the next training of the algorithm uses what was found.
+    adopted = models.BooleanField(default=False)
+    # Begun by MailAI itself, once a week, and not by a person or a command.
+    by_itself = models.BooleanField(default=False)
+    error = models.CharField(max_length=500, blank=True)
+    # How often a worker took it up; a message for an earlier turn does nothing.
+    turns = models.PositiveIntegerField(default=0)
+    # How often workers began it in vain; after three it is given up.
+    tries = models.PositiveSmallIntegerField(default=0)
+    demo = models.BooleanField(default=False)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["algorithm"], condition=models.Q(state__in=("queued", "running")), name="one_tuning_at_a_time"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.algorithm} {self.pk}"
+
+
+class Trial(models.Model):
+    """Settings that a search tried, and how well they ranked."""
+
+    class State(models.TextChoices):
+        """Life of a trial."""
+
+        RUNNING = "running", _("Being tried")
+        DONE = "done", _("Tried")
+        FAILED = "failed", _("Failed")
+
+    tuning = models.ForeignKey(Tuning, on_delete=models.CASCADE, related_name="trials")
+    # From 0, the defaults.
+    number = models.PositiveIntegerField()
+    # Settings that differ from the defaults or were drawn; {} are the defaults.
+    params = models.JSONField(default=dict, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)
+    # NDCG@10 on the shoppers of the search with its 95 % range; null until it is known.
+    ndcg = models.FloatField(null=True, blank=True)
+    low = models.FloatField(null=True, blank=True)
+    high = models.FloatField(null=True, blank=True)
+    seconds = models.FloatField(default=0)
+    error = models.CharField(max_length=300, blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["number"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["tuning", "number"], name="one_trial_a_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tuning_id}/{self.number}"

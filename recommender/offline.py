@@ -79,6 +79,7 @@ def evaluate(
         "shoppers": shop.log.n_users,
         "test_shoppers": len(tested),
         "repeats": "keep" if options.repeats else "drop",
+        "best_single": next((row["name"] for row in rows if "over_single" not in row and "ndcg" in row), None),
         "algorithms": rows,
         **_fairness(shop, splits[-1], tested, best, options.seed),
     }
@@ -143,16 +144,24 @@ def _rows(results: Sequence[Result], seed: int) -> list[dict[str, Any]]:
     names = [name for name, _score, _one in done]
     ndcg = np.stack([score.per_user["ndcg"] for _name, score, _one in done], axis=1)
     drawn = resampled_means(ndcg, seed)
+    references = {"over_popular": BASELINE if BASELINE in names else "", "over_single": _best_single(names, ndcg)}
     rows: list[dict[str, Any]] = []
     for n, (name, score, one) in enumerate(done):
         numbers = _spread("ndcg", interval(ndcg[:, n].mean(), drawn[:, n]))
-        if BASELINE in names and name != BASELINE:
-            base = names.index(BASELINE)
-            ahead = interval((ndcg[:, n] - ndcg[:, base]).mean(), drawn[:, n] - drawn[:, base])
-            numbers |= _spread("over_popular", ahead)
+        for label, other in references.items():
+            if other not in ("", name):
+                m = names.index(other)
+                ahead = interval((ndcg[:, n] - ndcg[:, m]).mean(), drawn[:, n] - drawn[:, m])
+                numbers |= _spread(label, ahead)
         numbers |= _spread("ndcg_other", bootstrap(one.other, seed)) if one.other is not None else {}
         rows.append({"name": name} | {key: round(value, 5) for key, value in (numbers | _rest(score, one)).items()})
     return sorted(rows, key=lambda row: -row["ndcg"]) + failed
+
+
+def _best_single(names: Sequence[str], ndcg: np.ndarray) -> str:
+    """Return the best algorithm that is not made of others; where only such are left, the best of them."""
+    singles = [name for name in names if name in ALGORITHMS] or list(names)
+    return max(singles, key=lambda name: float(ndcg[:, names.index(name)].mean()))
 
 
 def _spread(name: str, figure: Interval) -> dict[str, float]:

@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.core.cache import cache
@@ -30,7 +30,7 @@ from behaviour.models import Consent, ConsentState, Event, Product, Shopper, Sto
 from behaviour.moments import Epoch
 from mailai.chunks import chunks
 from recommender.core.interactions import KINDS, LIKED_STARS
-from recommender.models import Champion, TrainingBlock, TrainingRun
+from recommender.models import Champion, TrainingBlock, TrainingRun, Tuning
 
 READ_CHUNK = 50_000
 # Shoppers of one "id in (…)" list.
@@ -39,6 +39,8 @@ POPULAR_DAYS = 30
 BACK_DAYS = 14
 # So many models that served are tried when the files of the newer ones are damaged.
 N_CHAMPIONS = 5
+# Trainings that a chart shows: a quarter of a year of nights.
+N_CHARTED = 200
 SECONDS_A_DAY = 86_400.0
 Beat = Callable[[], None]
 FRESH = timedelta(minutes=10)
@@ -295,9 +297,46 @@ def blocks_of(run: TrainingRun) -> tuple[int, int]:
     return found["done"], found["of"]
 
 
+def unfinished_tunings() -> "QuerySet[Tuning]":
+    """Return the searches for settings that wait or run, the oldest first."""
+    return Tuning.objects.filter(state__in=(Tuning.State.QUEUED, Tuning.State.RUNNING)).order_by("pk")
+
+
+def tuned(algorithm: str) -> Tuning | None:
+    """Return the search whose settings the next training of an algorithm uses, None = the defaults.
+
+    The newest one that came to its end decides: what was good once may not be now.
+    """
+    newest = Tuning.objects.filter(algorithm=algorithm, state=Tuning.State.DONE).first()
+    return newest if newest and newest.adopted else None
+
+
+def events_of_last_tuning(algorithm: str) -> int:
+    """Return how many events the newest search of an algorithm read, 0 where there was none."""
+    newest = Tuning.objects.filter(algorithm=algorithm, n_events__gt=0).first()
+    return newest.n_events if newest else 0
+
+
 def history() -> "QuerySet[TrainingRun]":
     """Return all trainings, newest first."""
     return TrainingRun.objects.select_related("requested_by")
+
+
+def trained_lately(algorithms: Collection[str]) -> list[Any]:
+    """Return the last trainings of some algorithms, and of what went live, the oldest first, each with its ``ndcg``.
+
+    Of the metrics only that figure is read: {"value", "low", "high"}.
+    """
+    done = TrainingRun.objects.filter(state=TrainingRun.State.DONE, metrics__has_key="ndcg")
+    told = done.filter(Q(algorithm__in=algorithms) | Exists(Champion.objects.filter(run=OuterRef("pk"))))
+    narrow = told.annotate(ndcg=F("metrics__ndcg")).only("algorithm", "created_at").order_by("-pk")
+    return list(narrow[:N_CHARTED])[::-1]
+
+
+def promotions(runs: Collection[int]) -> dict[int, datetime]:
+    """Return when each of these runs first went live, if it did."""
+    first = Champion.objects.filter(run__in=runs).order_by().values_list("run").annotate(first=Min("at"))
+    return dict(first)
 
 
 def newest_endings() -> list[TrainingRun]:

@@ -83,6 +83,11 @@ class Lesson:
                 logger.exception("The live model %s could not be examined again", champion.uuid)
         return others
 
+    def examined(self, model: Recommender) -> dict[str, Score]:
+        """Return the scores of the other algorithms that this process has examined so far."""
+        scores = {json.loads(key)[0]: result.score for key, result in self._scores.items()}
+        return {name: score for name, score in scores.items() if name != model.name}
+
     def everything(self, model: Recommender) -> Interactions:
         """Return all that a model may learn from, as seen from the moment of reading."""
         disliked = isinstance(model, RatesItems) and bool(len(self.shop.log.stars))
@@ -99,8 +104,8 @@ class Lesson:
             self._rungs = {"popular": MostPopular().fit(liked), "trending": Trending().fit(liked), "n_orders": n_orders}
         return Artefact(model=model, shoppers=self.shop.shoppers, products=self.shop.products, **self._rungs)
 
-    def fairness(self, score: Score) -> dict[str, Any]:
-        """Return how groups of shoppers and of products fare under a model."""
+    def fairness(self, score: Score, others: dict[str, Score]) -> dict[str, Any]:
+        """Return how groups of shoppers and of products fare under a model, and where it beats others or they it."""
         if self._groups is None:
             shop, tested = self.shop, self.exam.tested
             self._groups = [
@@ -108,7 +113,9 @@ class Lesson:
                 *groups.by_country(shop.countries[tested]),
                 *groups.by_price(groups.mean_prices(shop.log, self.split, tested, np.asarray(shop.prices))),
             ]
+        differences = {name: score.per_user["ndcg"] - other.per_user["ndcg"] for name, other in others.items()}
         return {
+            "group_differences": groups.sure_differences(differences, self._groups, self.seed),
             "groups": groups.compared(score.per_user["ndcg"], self._groups, self.seed),
             "bias": groups.popularity_bias(self.split, score.exposure),
         }

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from recommender import services
+from recommender import services, tuning
 
 
 @shared_task(acks_late=True)
@@ -28,6 +28,23 @@ def sweep_training() -> None:
         train.delay(run_id)
     for run_id in services.runs_to_help():
         train_blocks.delay(run_id)
+    for tuning_id, turn in tuning.sweep():
+        tune.delay(tuning_id, turn)
+
+
+@shared_task(acks_late=True)
+def tune(tuning_id: int, turn: int) -> None:
+    """Work on a search for settings for a turn, then let the next turn wait behind emails and trainings."""
+    tuning.tune(tuning_id, turn)
+    for next_id, its_turn in tuning.next_one():
+        tune.delay(next_id, its_turn)
+
+
+@shared_task
+def request_weekly_tuning() -> None:
+    """Search better settings once a week; asked again and again, it does so once."""
+    for tuning_id, turn in tuning.request_weekly():
+        tune.delay(tuning_id, turn)
 
 
 @shared_task

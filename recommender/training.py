@@ -15,7 +15,7 @@ from recommender.claimed import Claimed
 from recommender.core import metrics
 from recommender.core.algorithms import ALGORITHMS, COMPOSITES, create
 from recommender.core.base import Recommender
-from recommender.core.evaluation import Score, paired_difference, summary
+from recommender.core.evaluation import Score, paired_differences, summary
 from recommender.core.intervals import bootstrap
 from recommender.measuring import forget_peak, peak_mb
 from recommender.models import TrainingRun
@@ -82,11 +82,11 @@ def _train(work: Work, call: Call) -> None:
     )  # fmt: skip
     work.step("testing")
     champion = queries.serving_run()
-    model = _begun(work.run)
+    model, settings = _begun(work.run)
     if lesson.stored:
         model.divide = Team(work.run, call)
     found = _test(work, model, lesson, champion)
-    work.update(metrics=found, split_at=_moment(lesson.split.at), params=work.run.params | {"model": model.params})
+    work.update(metrics=found, split_at=_moment(lesson.split.at), params=settings)
     work.step("learning")
     model.fit(lesson.everything(model), shop.catalogue, beat=work.beat)
     work.step("saving")
@@ -100,23 +100,31 @@ def _train(work: Work, call: Call) -> None:
     artefacts.prune(work.run.algorithm)
 
 
-def _begun(run: TrainingRun) -> Recommender:
-    """Return a new model with the settings of its run, told the seed where it wants one."""
+def _begun(run: TrainingRun) -> tuple[Recommender, dict[str, Any]]:
+    """Return a new model, and its settings with where they come from for the run.
+
+    The settings are those that the run was given, else those that tuning found, else the defaults.
+    """
+    told = dict(run.params)
+    if "model" not in told and (found := queries.tuned(run.algorithm)):
+        told |= {"model": found.trials.get(number=found.found["number"]).params, "tuning": str(found.uuid)}
     wanted = signature((ALGORITHMS | COMPOSITES)[run.algorithm]).parameters
     seed = {"seed": run.seed} if "seed" in wanted else {}
-    return create(run.algorithm, seed | run.params.get("model", {}))
+    model = create(run.algorithm, seed | told.get("model", {}))
+    return model, told | {"model": model.params}
 
 
 def _test(work: Work, model: Recommender, lesson: Lesson, champion: TrainingRun | None) -> dict[str, Any]:
-    """Examine the model beside most popular and the live algorithm on the newest fifth of time."""
+    """Examine the model beside most popular, the live algorithm and what was examined on the newest fifth of time."""
     score, with_repeats = lesson.result(model, work.beat)
     others = lesson.others(model, champion, work.beat)
     seed = work.run.seed
-    against = {name: paired_difference(score, other, seed) for name, other in others.items()}
+    others = lesson.examined(model) | others
+    against = paired_differences(score, others, seed)
     means = {name: other.mean("ndcg") for name, other in others.items()}
     table = summary(score, lesson.exam) | {"against": against, "others": means}
     table["with_repeats"] = bootstrap(with_repeats, seed)
-    return table | lesson.fairness(score) | _stars(score)
+    return table | lesson.fairness(score, others) | _stars(score)
 
 
 def _stars(score: Score) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from mailai.accounts.roles import ADMIN, MANAGER, has_role, require_login, require_role
-from mailai.errors import ArtefactError, MailAIError
+from mailai.errors import ArtefactError, InputError, MailAIError
 from mailai.ui.tables import paginate
-from recommender import boards, fairness, queries, services, tasks, words
-from recommender.models import TrainingRun
+from recommender import boards, fairness, history_chart, queries, services, tasks, tuning, tuning_pages, words
+from recommender.models import TrainingRun, Tuning
 
 
 @require_login
@@ -33,7 +33,13 @@ def models(request: HttpRequest) -> HttpResponse:
         "has_events": live is not None or queries.telling_events().exists(),
     }
     context["trainings"] = [
-        {"run": run, "label": words.label_of(run), "reason": boards.said(run.reason)} for run in context["history"].rows
+        {
+            "run": run,
+            "label": words.label_of(run),
+            "reason": boards.said(run.reason),
+            "tuned": run.params.get("tuning", ""),
+        }
+        for run in context["history"].rows
     ]
     if live:
         context["title"], context["why"] = boards.finding(live, board)
@@ -44,7 +50,8 @@ def models(request: HttpRequest) -> HttpResponse:
         context["choices"] = boards.choices(live, board, context["turns"])
         context["others"] = [row for row in board if row.usable]
         context["starred"] = [row for row in board if "stars" in row.metrics]
-        context |= _fairness(live)
+        context |= _fairness(live) | _tunings()
+        context["past"] = history_chart.chart(live)
     return render(request, "recommender/models.html", context)
 
 
@@ -59,12 +66,69 @@ def _fairness(live: TrainingRun) -> dict[str, Any]:
     }
 
 
+def _tunings() -> dict[str, Any]:
+    newest = tuning_pages.newest_chart()
+    return {
+        "tunings": tuning_pages.listed(),
+        "tuning_form": tuning_pages.form(),
+        "tuning_chart": newest[1] if newest else None,
+        "tuning_charted": newest[0] if newest else None,
+    }
+
+
+@require_login
+def tuning_of(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Show a search for settings: what it found, its chart, every try."""
+    one = get_object_or_404(Tuning.objects.select_related("requested_by"), uuid=uuid)
+    context = {"nav": "recommender", "may_train": has_role(request.user, MANAGER, ADMIN)}
+    return render(request, "recommender/tuning.html", context | tuning_pages.detail(one))
+
+
+@require_role(MANAGER, ADMIN)
+@require_POST
+def tune(request: HttpRequest) -> HttpResponse:
+    """Queue a search for better settings of an algorithm."""
+    try:
+        minutes = _minutes(request.POST.get("minutes", ""))
+        tuning.request_tuning(request.POST.get("algorithm", ""), minutes * 60, by=request.user)
+        for tuning_id, turn in tuning.next_one():
+            tasks.tune.delay_on_commit(tuning_id, turn)
+        messages.success(
+            request, _("Tuning has begun. The next training uses what it finds, if it is better for sure.")
+        )
+    except MailAIError as error:
+        messages.error(request, str(error))
+    return redirect("recommender:models")
+
+
+def _minutes(said: str) -> int:
+    if not said.isascii() or not said.isdigit() or not 1 <= int(said[:9]) <= tuning_pages.MOST_MINUTES:
+        text = _("Give tuning between 1 and %(most)s minutes.")
+        raise InputError(text % {"most": tuning_pages.MOST_MINUTES})
+    return int(said)
+
+
+@require_role(MANAGER, ADMIN)
+@require_POST
+def end_tuning(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Let a search make no further try, and judge what it found."""
+    one = get_object_or_404(Tuning, uuid=uuid)
+    try:
+        tuning.end(one, by=request.user)
+        messages.success(request, _("No further try is made. What was found so far is judged now."))
+    except MailAIError as error:
+        messages.error(request, str(error))
+    return redirect("recommender:tuning", uuid=uuid)
+
+
 @require_login
 def progress(request: HttpRequest) -> HttpResponse:
-    """Answer the page's question how far the training is; the last answer loads the page again."""
+    """Answer the page's question how far the work is; when a training or the last tuning ends the page loads again."""
     jobs = boards.progress()
     answer = render(request, "recommender/_progress.html", {"jobs": jobs})
-    if not jobs:
+    before = request.GET.get("tunings", "")
+    trained = "training" in request.GET and not jobs.get("training")
+    if not jobs or trained or str(len(jobs["tuning"])) != (before or str(len(jobs["tuning"]))):
         answer["HX-Refresh"] = "true"
     return answer
 

@@ -101,6 +101,22 @@ def lines(
     return plain(figure)
 
 
+def marked(figure: dict[str, Any], marks: Series, names: Sequence[str], *, y_format: str = ".3f") -> dict[str, Any]:
+    """Put rings around some points of lines; ``names`` say what each of them is."""
+    ring = {"symbol": "circle-open", "size": 12, "color": marks.colour, "line": {"width": 2, "color": marks.colour}}
+    said = [f"{_text(marks.name)}: {_text(name)}" for name in names]
+    trace: dict[str, Any] = {
+        "type": "scatter",
+        "mode": "markers",
+        "name": marks.name,
+        "x": list(marks.x),
+        "y": list(marks.y),
+    }
+    trace |= {"marker": ring, "text": said, "hovertemplate": f"%{{text}} %{{y:{y_format}}}<extra></extra>"}
+    figure["data"].append(trace)
+    return figure
+
+
 def bars(series: Sequence[Series], *, y_format: str = WHOLE, x_title: str = "", dates: bool = False) -> dict[str, Any]:
     """Return bars from zero, with their 95 % range where there is one; several series stand side by side."""
     import plotly.graph_objects as go
@@ -146,6 +162,27 @@ def dots(series: Sequence[Series], *, y_format: str = ".3f", x_title: str = "") 
             hovertemplate=f"{_text(one.name)} %{{y:{y_format}}}<extra></extra>",
         )
     figure.update_layout(hovermode="closest")
+    _axes(figure, y_format=y_format, x_title=x_title, dates=False, from_zero=False)
+    return plain(figure)
+
+
+def search(tries: Series, best: Series, *, y_format: str = ".3f", x_title: str = "") -> dict[str, Any]:
+    """Return the tries of a search as dots and the best so far as a line of steps that carries its name at its end."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    figure.add_scatter(
+        x=list(tries.x),
+        y=list(tries.y),
+        name=tries.name,
+        mode="markers",
+        marker={"color": paint(tries.colour), "size": 6},
+        hovertemplate=f"{_text(tries.name)} %{{x}}: %{{y:{y_format}}}<extra></extra>",
+    )
+    steps = {"color": paint(best.colour), "width": 2.25, "shape": "hv"}
+    figure.add_scatter(x=list(best.x), y=list(best.y), name=best.name, mode="lines", line=steps, hoverinfo="skip")
+    ends = {"annotations": _line_ends([best]), "margin": {"l": 8, "r": 96, "t": 10, "b": 8}}
+    figure.update_layout(hovermode="closest", **ends)
     _axes(figure, y_format=y_format, x_title=x_title, dates=False, from_zero=False)
     return plain(figure)
 

@@ -2,7 +2,7 @@
 
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ from recommender.core.base import Beat, RatesItems, Recommender, silent
 from recommender.core.catalogue import Catalogue
 from recommender.core.exam_lists import lists_of
 from recommender.core.interactions import bought_items, touched_items
-from recommender.core.intervals import Interval, bootstrap
+from recommender.core.intervals import Interval, bootstrap, interval, resampled_means
 from recommender.core.neighbours import unit_rows
 from recommender.core.splitting import Split
 from recommender.core.stars import star_errors
@@ -193,6 +193,15 @@ def _mean(values: np.ndarray) -> float:
 def paired_difference(score: Score, reference: Score, seed: int = 0) -> Interval:
     """Return how much better (NDCG) a model ranks than the reference for the same users, with its 95 % interval."""
     return bootstrap(score.per_user["ndcg"] - reference.per_user["ndcg"], seed)
+
+
+def paired_differences(score: Score, others: Mapping[str, Score], seed: int = 0) -> dict[str, Interval]:
+    """Return ``paired_difference`` to each of several models, all on the same resamples."""
+    if not others or not len(score.per_user["ndcg"]):
+        return {name: paired_difference(score, other, seed) for name, other in others.items()}
+    values = np.column_stack([score.per_user["ndcg"] - other.per_user["ndcg"] for other in others.values()])
+    drawn = resampled_means(values, seed)
+    return {name: interval(values[:, n].mean(), drawn[:, n]) for n, name in enumerate(others)}
 
 
 def summary(score: Score, exam: Exam) -> dict[str, Any]:

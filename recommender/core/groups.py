@@ -1,6 +1,6 @@
 """Does any group of users get worse picks than the whole, and do popular items crowd the others out?"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,6 +131,40 @@ def compared(values: np.ndarray, groups: Sequence[Group], seed: int = 0) -> list
         _told(group, values, interval(values[group.members].mean(), of_group[:, n]), of_group[:, n] - whole[:, 0])
         for n, group in enumerate(told)
     ]
+
+
+def sure_differences(
+    differences: Mapping[str, np.ndarray], groups: Sequence[Group], seed: int = 0
+) -> list[dict[str, Any]]:
+    """Return the groups in which a model is better, or worse, than another one for sure.
+
+    Parameters
+    ----------
+    differences : for each other model, float array of shape (n_test_users,): this model's metric minus the other's.
+    groups : those with fewer than MIN_GROUP users are left out.
+    seed : int
+
+    Returns
+    -------
+    For each group "by", "group", "least", "most", "shoppers", and "over": {other model: [mean difference in the group,
+    low, high]} of those whose 95 % interval does not contain zero; groups without any are left out.
+    """
+    if not differences:
+        return []
+    names, values = list(differences), np.column_stack(list(differences.values()))
+    rows = []
+    for group in groups:
+        ours = values[group.members]
+        if len(ours) < MIN_GROUP:
+            continue
+        drawn = resampled_means(ours, seed)
+        told = {name: interval(ours[:, n].mean(), drawn[:, n]) for n, name in enumerate(names)}
+        sure = {name: one for name, one in told.items() if one["low"] > 0 or one["high"] < 0}
+        if sure:
+            over = {name: [round(one[end], 5) for end in ("value", "low", "high")] for name, one in sure.items()}
+            about = {"by": group.by, "group": group.name, "least": group.least, "most": group.most}
+            rows.append(about | {"shoppers": len(ours), "over": over})
+    return rows
 
 
 def _told(group: Group, values: np.ndarray, mean: dict[str, float], differences: np.ndarray) -> dict[str, Any]:

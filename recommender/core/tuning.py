@@ -4,23 +4,26 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import numpy as np
 
 from recommender.core import metrics
 from recommender.core.algorithms import ALGORITHMS, create
-from recommender.core.base import Beat, Choice, Range, Recommender, Space, silent
+from recommender.core.base import Beat, Choice, Range, Recommender, silent
 from recommender.core.catalogue import Catalogue
-from recommender.core.evaluation import Exam
+from recommender.core.evaluation import Exam, lists
 
 # Trials drawn at random before the search begins to learn from them.
 N_RANDOM = 5
+# Optuna takes seeds below this.
+N_SEEDS = 2**32
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One try: the settings that were changed, the mean NDCG over the windows, and how long it took in CPU seconds."""
+    """One try: the settings that were changed, the mean NDCG, and how long it took in seconds; nan = it failed."""
 
     params: dict[str, Any]
     score: float
@@ -33,9 +36,8 @@ Judge = Callable[[Recommender], float]
 
 def ndcg(model: Recommender, exam: Exam, catalogue: Catalogue | None = None, beat: Beat = silent) -> np.ndarray:
     """Fit the model before the split and return the NDCG of its lists, float array of shape (n_test_users,)."""
-    model.fit(exam.split.train, catalogue, beat=beat)
-    items, _scores = model.recommend(exam.split.train.of(exam.tested), exam.k, exclude=exam.exclude, beat=beat)
-    return metrics.ndcg_at_k(items, exam.truth, exam.k)
+    model.fit(exam.split.lessons(model), catalogue or exam.catalogue, beat=beat)
+    return metrics.ndcg_at_k(lists(model, exam, beat), exam.truth, exam.k)
 
 
 def judge_on(exams: Sequence[Exam], catalogue: Catalogue | None = None, beat: Beat = silent) -> Judge:
@@ -80,13 +82,13 @@ def tune(
     Source: Bergstra et al. (2011), NeurIPS, "Algorithms for hyper-parameter optimization" (tree of Parzen estimators),
     as in Optuna.
     """
-    space, done = ALGORITHMS[name].space, list(trials)
+    done = list(trials)
     spent = sum(trial.seconds for trial in done)
-    while len(done) < (n_trials if space else min(n_trials, 1)) and spent < seconds:
+    while len(done) < (n_trials if ALGORITHMS[name].space else min(n_trials, 1)) and spent < seconds:
         if suggestion is not None and done and all(trial.params != suggestion for trial in done):
             params = suggestion
         else:
-            params = _next(name, space, done, seed)
+            params = proposed(name, done, seed)
         suggestion = None
         started = time.process_time()
         score = judge(create(name, params))
@@ -99,27 +101,35 @@ def tune(
 
 
 def best(trials: Sequence[Trial]) -> Trial:
-    """Return the trial with the highest score, the earliest among equals."""
-    return max(trials, key=lambda trial: trial.score)
+    """Return the trial with the highest score, the earliest among equals; failed ones are none.
+
+    Raises
+    ------
+    ValueError : all failed, or there is none.
+    """
+    return max((trial for trial in trials if not isnan(trial.score)), key=lambda trial: trial.score)
 
 
-def _next(name: str, space: Space, done: Sequence[Trial], seed: int) -> dict[str, Any]:
+def proposed(name: str, done: Sequence[Trial], seed: int, first: Sequence[dict[str, Any]] = ({},)) -> dict[str, Any]:
+    """Return the settings to try next, of an algorithm with a space: ``first`` in their order, then by the search."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if not done:
-        return {}
+    if len(done) < len(first):
+        return first[len(done)]
+    space = ALGORITHMS[name].space
     places = {key: _distribution(one, optuna) for key, one in space.items()}
     study = optuna.create_study(
-        direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed + len(done), n_startup_trials=N_RANDOM)
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=(seed + len(done)) % N_SEEDS, n_startup_trials=N_RANDOM),
     )
     defaults = create(name).params
     with warnings.catch_warnings():
-        # Optuna would rather have a categorical value that it can write as JSON; ours never leave this process.
+        # Optuna warns of categorical values that its own storage can't write; nothing is stored there.
         warnings.simplefilter("ignore")
         for trial in done:
             params = {key: (defaults | trial.params).get(key) for key in space}
-            if all(_fits(one, params[key]) for key, one in space.items()):
+            if not isnan(trial.score) and all(_fits(one, params[key]) for key, one in space.items()):
                 study.add_trial(optuna.create_trial(params=params, distributions=places, value=trial.score))
     return dict(study.ask(places).params)
 

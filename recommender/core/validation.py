@@ -69,8 +69,12 @@ def sample(exam: Exam, n: int, seed: int) -> Exam:
     """Return the exam for n of its users, drawn by the seed; all of them if there are no more."""
     if exam.n_test_users <= n:
         return exam
-    chosen = np.sort(np.random.default_rng(seed).choice(exam.n_test_users, n, replace=False))
-    return replace(exam, split=replace(exam.split, tested=exam.tested[chosen], truth=exam.truth[chosen]))
+    return of_users(exam, np.sort(np.random.default_rng(seed).choice(exam.n_test_users, n, replace=False)))
+
+
+def of_users(exam: Exam, rows: np.ndarray) -> Exam:
+    """Return the exam for some of its test users: int array of their places, ascending."""
+    return replace(exam, split=replace(exam.split, tested=exam.tested[rows], truth=exam.truth[rows]))
 
 
 def _kind(log: Log, asked: np.ndarray, has_clock: bool) -> str:

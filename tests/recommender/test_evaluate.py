@@ -105,6 +105,22 @@ def test_every_algorithm_has_a_row_and_the_best_stands_first(run, shop):
     assert all(row["ndcg_low"] <= row["ndcg"] <= row["ndcg_high"] for row in rows)
 
 
+def test_each_is_compared_with_the_best_single_model_shopper_by_shopper(run, shop):
+    answer = run(shop)
+    rows = {row["name"]: row for row in answer["algorithms"]}
+    single = answer["best_single"]
+    assert single == next(row["name"] for row in answer["algorithms"] if row["name"] in ALGORITHMS)
+    assert {name for name, row in rows.items() if "over_single" not in row} == {single}
+    for name in rows.keys() - {single}:
+        row = rows[name]
+        assert row["over_single"] == pytest.approx(row["ndcg"] - rows[single]["ndcg"], abs=2e-5)
+        assert row["over_single_low"] <= row["over_single"] <= row["over_single_high"]
+    # Paired: of the same shoppers, so narrower than the ranges of the two side by side.
+    row = rows["user_pearson"]
+    apart = row["ndcg_high"] - row["ndcg_low"] + rows[single]["ndcg_high"] - rows[single]["ndcg_low"]
+    assert row["over_single_high"] - row["over_single_low"] < apart
+
+
 def test_people_get_a_table(capsys, shop, only):
     only(broken=Broken)
     call_command("evaluate", shop)

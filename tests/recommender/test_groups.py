@@ -94,3 +94,25 @@ def test_exposure_of_the_popular_stands_beside_their_share_of_purchases():
     assert head == {"part": "head", "products": 1, "purchases": 0.6, "purchases_after": 0.5, "exposure": 0.8}
     assert [row["purchases"] for row in (middle, tail)] == [0.2, 0.2]
     assert [row["exposure"] for row in (middle, tail)] == [0, 0.2]
+
+
+def test_a_group_is_won_only_where_the_whole_paired_range_says_so():
+    rng = np.random.default_rng(5)
+    first = np.arange(400) < 100
+    ahead = rng.normal(0, 0.2, 400) + np.where(first, 0.2, -0.2)
+    level = rng.normal(0, 0.2, 400)
+    level -= level[first].mean()
+    told = groups.sure_differences(
+        {"ahead": ahead, "level": level},
+        [
+            Group("country", "First", first), Group("country", "Rest", ~first),
+            Group("country", "Few", first & (ahead > 0.6)),
+        ],
+    )  # fmt: skip
+    (won, lost) = told
+    assert (won["group"], won["shoppers"], list(won["over"])) == ("First", 100, ["ahead"])
+    value, low, high = won["over"]["ahead"]
+    assert 0 < low < value < high
+    assert value == pytest.approx(ahead[first].mean(), abs=1e-5)
+    assert lost["over"]["ahead"][2] < 0
+    assert groups.sure_differences({}, [Group("country", "First", first)]) == []

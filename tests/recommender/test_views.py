@@ -1,5 +1,6 @@
 """The recommender page as each person sees it."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,9 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from recommender import services
+from recommender import services, setting_words, tasks, tuning, tuning_pages
 from recommender.core.algorithms import ALGORITHMS, COMPOSITES
-from recommender.models import Champion, TrainingRun
+from recommender.models import Champion, TrainingRun, Tuning
 from tests.recommender.test_training import train_all
 
 
@@ -228,3 +229,163 @@ def test_a_model_whose_newest_training_failed_is_named(client_for, manager, shop
     TrainingRun.objects.create(algorithm="ease", state="failed", error="It is too large.")
     page = client_for(manager).get(reverse("recommender:models")).content.decode()
     assert "Linear model could not be trained: It is too large." in page
+
+
+def page_of(client) -> str:
+    return client.get(reverse("recommender:models")).content.decode()
+
+
+def test_each_model_stands_beside_the_live_one_with_its_paired_range(client_for, manager, shop, tastes):
+    popular, personal = train_all()
+    told = personal.metrics["against"]["popular"]
+    page = page_of(client_for(manager))
+    # Most popular was examined before the live model was there: what the live one stored counts, turned round.
+    assert f"−{told['high']:.3f} to −{told['low']:.3f}" in page
+    assert "against Shoppers like you for the same shoppers" in page
+    # Without having met it nothing is claimed.
+    TrainingRun.objects.filter(pk=popular.pk).update(created_at=datetime.now(UTC) - timedelta(days=9))
+    assert f"−{told['high']:.3f} to" not in page_of(client_for(manager))
+
+
+def test_where_a_model_beats_the_live_one_is_named(client_for, manager, shop, tastes, train):
+    train_all()
+    (bm25,) = train("item_bm25")
+    group = {"by": "orders", "group": "new", "least": 1, "most": 1, "shoppers": 40}
+    bm25.metrics["group_differences"] = [
+        group | {"over": {"user_based": [0.041, 0.012, 0.07], "popular": [0.3, 0.2, 0.4]}},
+        group | {"group": "heavy", "most": 9, "over": {"user_based": [-0.2, -0.3, -0.1]}},
+        group | {"by": "country", "group": "France", "over": {"popular": [0.3, 0.2, 0.4]}},
+    ]
+    bm25.save()
+    page = page_of(client_for(manager))
+    assert "Wins here:</span> New: one day with an order (+0.041)" in page
+    assert "France" not in page
+    assert "(−0.200)" not in page
+
+
+def test_a_group_lost_by_the_live_model_is_won_by_who_was_examined_with_it(client_for, manager, shop, tastes):
+    _popular, personal = train_all()
+    group = {"by": "country", "group": "France", "least": None, "most": None, "shoppers": 40}
+    personal.metrics["group_differences"] = [group | {"over": {"popular": [-0.05, -0.08, -0.02]}}]
+    personal.save()
+    assert "Wins here:</span> France (+0.050)" in page_of(client_for(manager))
+
+
+def test_a_model_of_models_is_set_beside_the_best_single_one(client_for, manager, shop, tastes, train):
+    train_all()
+    (blend,) = train("blend")
+    blend.metrics["against"]["user_based"] = {"value": 0.004, "low": 0.001, "high": 0.008}
+    blend.save()
+    assert "Best single model: +0.004 against Shoppers like you" in page_of(client_for(manager))
+
+
+def test_the_history_of_trainings_is_charted_with_who_went_live(client_for, manager, shop, tastes):
+    for _night in range(2):
+        _popular, personal = train_all()
+    page = page_of(client_for(manager))
+    assert "The live model ranks as well as in its last training" in page
+    figure = json.loads(page.split('id="training-history" type="application/json">')[1].split("</script>")[0])
+    names = [trace.get("name") for trace in figure["data"]]
+    assert names[-3:] == ["Most popular", "Shoppers like you", "Went live"]
+    assert len(figure["data"][-2]["x"]) == 2
+    assert figure["data"][-2]["y"][-1] == pytest.approx(personal.metrics["ndcg"]["value"])
+    # The first most popular, and both of the better one.
+    assert len(figure["data"][-1]["text"]) == 3
+    assert f"Went live: Shoppers like you v{personal.pk}" in figure["data"][-1]["text"]
+
+
+def test_a_manager_tunes_and_the_next_training_says_what_it_used(client_for, manager, shop, tastes, monkeypatch):
+    monkeypatch.setattr(tuning, "MOST_TRIALS", 6)
+    train_all()
+    client = client_for(manager)
+    assert "Nothing was tuned yet" in page_of(client)
+    client.post(reverse("recommender:tune"), {"algorithm": "user_based", "minutes": "3"})
+    one = Tuning.objects.get()
+    assert (one.budget, one.requested_by, one.state) == (180, manager, "queued")
+    waiting = client.get(reverse("recommender:progress")).content.decode()
+    assert "Tuning: Shoppers like you" in waiting
+    assert "Train now" in page_of(client)
+    tasks.tune(one.pk, 0)
+    one.refresh_from_db()
+    assert client.get(reverse("recommender:progress"), {"tunings": "1"})["HX-Refresh"] == "true"
+    Tuning.objects.update(adopted=True, found={"number": 1, "value": 0.03, "low": 0.01, "high": 0.05})
+    page = page_of(client)
+    assert "Better than the defaults: +0.030, between +0.010 and +0.050" in page
+    assert "Tuning found better settings after" in page
+    assert f'id="tuning-{one.pk}"' in page
+    assert "tuned settings" not in page
+    train_all()
+    assert page_of(client).count("tuned settings") == 2
+    detail = client.get(reverse("recommender:tuning", args=[one.uuid])).content.decode()
+    assert detail.count('<td class="num fw-bold">0.') == 6
+    assert "The defaults</td>" in detail.replace(" </td>", "</td>")
+    assert "Neighbours" in detail
+
+
+def test_a_training_that_ends_while_something_is_tuned_loads_the_page_again(client_for, manager, shop, tastes):
+    client = client_for(manager)
+    services.request_training()
+    tuning.request_tuning("user_based", 60.0)
+    address = reverse("recommender:progress")
+    assert "tunings=1&amp;training=1" in client.get(address).content.decode()
+    assert "HX-Refresh" not in client.get(address, {"tunings": "1", "training": "1"})
+    TrainingRun.objects.update(state="failed")
+    assert "HX-Refresh" in client.get(address, {"tunings": "1", "training": "1"})
+    assert "HX-Refresh" not in client.get(address, {"tunings": "1"})
+
+
+@pytest.mark.parametrize("minutes", ["", "0", "-3", "1.5", "241", "٣", "9" * 400])
+def test_minutes_that_make_no_sense_are_refused_in_words(client_for, manager, shop, tastes, minutes):
+    asked = {"algorithm": "user_based", "minutes": minutes}
+    answer = client_for(manager).post(reverse("recommender:tune"), asked, follow=True)
+    assert "between 1 and 240 minutes" in answer.content.decode()
+    assert not Tuning.objects.exists()
+
+
+def test_who_may_not_train_may_not_tune_but_sees_what_was_found(client_for, marketer, stranger, shop, tastes):
+    train_all()
+    one = tuning.request_tuning("user_based", 60.0)
+    for name, args in (("tune", []), ("end_tuning", [one.uuid])):
+        assert client_for(marketer).post(reverse(f"recommender:{name}", args=args)).status_code == 403
+    client = client_for(marketer)
+    assert "tune-what" not in page_of(client)
+    detail = client.get(reverse("recommender:tuning", args=[one.uuid])).content.decode()
+    assert "Nothing was tried yet" in detail
+    assert "End and judge" not in detail
+    assert client_for(stranger).get(reverse("recommender:tuning", args=[one.uuid])).status_code == 403
+
+
+def test_the_newest_tunings_are_listed_first_and_the_newest_with_tries_is_charted(db):
+    searches = [Tuning.objects.create(algorithm="ease", budget=9, state="done") for _number in range(8)]
+    for one in searches[:7]:
+        for number in range(2):
+            one.trials.create(number=number, ndcg=0.1, low=0.0, high=0.2)
+    assert [row.tuning.pk for row in tuning_pages.listed()] == [one.pk for one in reversed(searches[2:])]
+    assert tuning_pages.newest_chart()[0] == searches[6]
+
+
+def test_a_manager_ends_a_tuning(client_for, manager, shop, tastes):
+    one = tuning.request_tuning("user_based", 900.0)
+    client = client_for(manager)
+    address = reverse("recommender:tuning", args=[one.uuid])
+    assert "End and judge" in client.get(address).content.decode()
+    client.post(reverse("recommender:end_tuning", args=[one.uuid]))
+    tasks.tune(one.pk, 0)
+    one.refresh_from_db()
+    assert (one.state, one.trials.count()) == ("done", 1)
+    answer = client.post(reverse("recommender:end_tuning", args=[one.uuid]), follow=True)
+    assert "ended already" in answer.content.decode()
+
+
+def test_every_setting_has_a_name(db):
+    for name, algorithm in ALGORITHMS.items():
+        for setting in algorithm.space:
+            assert setting_words.label(name, setting) != setting, (name, setting)
+
+
+def test_settings_in_words_are_those_that_differ(db):
+    told = setting_words.compared("user_based", {"k": 100, "half_life": 0.5, "shape": "best"})
+    assert [(one["value"], one["default"]) for one in told] == [
+        ("0.5", "0.2"), ("the strongest one counts", "add up, ever more slowly"),
+    ]  # fmt: skip
+    assert setting_words.in_short("user_based", {}) == "The defaults"

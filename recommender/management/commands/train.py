@@ -1,15 +1,18 @@
-"""manage.py train: train on the database, promote by the rule."""
+"""manage.py train: train on the database, promote by the rule; first search better settings where that is wished."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
-from mailai.commands import JsonCommand
+from mailai.commands import JsonCommand, seed
 from mailai.errors import StateError
-from recommender import services
-from recommender.models import TrainingRun
+from recommender import services, tuning
+from recommender.models import TrainingRun, Trial, Tuning
+
+TUNING_SECONDS = 600.0
 
 
 class Command(JsonCommand):
@@ -17,13 +20,20 @@ class Command(JsonCommand):
 
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("--algorithm", default=services.AUTO, help="auto (those of every night), all, or one name")
-        parser.add_argument("--budget", type=float, help="seconds after which no further algorithm is begun")
-        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--tune", action="store_true", help="search better settings first (auto: of the best ones)")
+        parser.add_argument(
+            "--budget",
+            type=float,
+            help="seconds after which no further algorithm is begun; with --tune those of tuning",
+        )
+        parser.add_argument("--seed", type=seed, default=0)
 
     def run(self, **options: Any) -> dict[str, Any]:
         started = time.monotonic()
+        budget = options["budget"]
+        tuned = self._tuned(options["algorithm"], budget or TUNING_SECONDS, options["seed"]) if options["tune"] else []
         last = services.request_training(options["algorithm"], seed=options["seed"])
-        runs = [services.train(run_id) for run_id in self._within(options["budget"], started)]
+        runs = [services.train(run_id) for run_id in self._within(None if options["tune"] else budget, started)]
         failed = next((run for run in runs if run.state == TrainingRun.State.FAILED), None)
         if failed:
             raise StateError(failed.error)
@@ -35,9 +45,34 @@ class Command(JsonCommand):
             "run": str(run.uuid), "algorithm": run.algorithm, "metrics": run.metrics,
             "seconds": round(time.monotonic() - started, 2), "peak_mb": run.peak_mb,
             "champion": bool(live and live.pk == run.pk), "reason": run.reason,
+            **({"tuning": tuned} if options["tune"] else {}),
         }  # fmt: skip
 
-    def _within(self, budget: float | None, started: float) -> Any:
+    def _tuned(self, algorithm: str, seconds: float, number: int) -> list[dict[str, Any]]:
+        """Search settings one algorithm after the other, each with its share of the seconds, and tell what was found.
+
+        One that was interrupted goes on with what it stored, and with the budget that it was given then.
+        """
+        names = {services.AUTO: tuning.candidates(), services.ALL: tuning.tunable()}.get(algorithm, [algorithm])
+        asked = [tuning.request_tuning(name, seconds / len(names), seed=number) for name in names]
+        return [self._told(tuning.tune(one.pk, to_the_end=True, told=self._say_trial)) for one in asked]
+
+    def _say_trial(self, trial: Trial) -> None:
+        score = trial.error if trial.ndcg is None else f"{trial.ndcg:.4f}"
+        self.say(f"{trial.tuning.algorithm} {trial.number}: {score}, {trial.seconds:.1f} s")
+
+    def _told(self, one: Tuning) -> dict[str, Any]:
+        if one.state == Tuning.State.FAILED:
+            raise StateError(one.error)
+        if one.state != Tuning.State.DONE:
+            raise StateError(_("A worker tunes this model already. Look at the recommender page, or wait."))
+        best = one.trials.get(number=one.found["number"])
+        return {
+            "tuning": str(one.uuid), "algorithm": one.algorithm, "trials": one.trials.count(), "found": one.found,
+            "adopted": one.adopted, "params": best.params,
+        }  # fmt: skip
+
+    def _within(self, budget: float | None, started: float) -> Iterator[int]:
         """Yield the waiting runs; give up those that the budget does not reach. The first one is always trained."""
         for place, run_id in enumerate(services.waiting_runs()):
             if place and budget is not None and time.monotonic() - started > budget:
