@@ -13,8 +13,8 @@ from behaviour import bulk, product_history, set_aside
 from behaviour.models import Product, Shopper, Upload
 
 BATCH = 5000
-# Different values kept in memory (about 30 MB); above it, what was said so far goes into the tables.
-MOST_KEPT = 300_000
+# Different values kept in memory (about 15 MB); above it, what was said so far goes into the tables.
+MOST_KEPT = 150_000
 PARTS = 50
 # Found by their names: the sign keeps SQLite from reading all rows of the upload for each.
 FILL = {
