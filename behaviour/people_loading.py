@@ -122,7 +122,8 @@ class ShopperLoader:
 
         Returns the names of shoppers whom somebody that everybody sees will be joined to when the upload is published.
         """
-        indexes = {blind_index(row["email"]): name for name, row in rows.items() if row["email"]}
+        told = [(blind_index(row["email"]), name) for name, row in rows.items() if row["email"]]
+        indexes = {index: name for index, name in told if name != BY_EMAIL + index}
         named = Shopper.everything.filter(external_id__in=[BY_EMAIL + index for index in indexes], merged_into=None)
         known = [(name, name.removeprefix(BY_EMAIL)) for name in named.values_list("external_id", flat=True)]
         # Whoever has the address now may have been named by a former one.

@@ -61,7 +61,7 @@ def outcomes() -> list[Outcome]:
     """Return what became of the picks of the last 28 days, most shown first; kept for ten minutes."""
     if not _sources:
         return []
-    told = cache.get_or_set("recommender.outcomes", lambda: _sources[0](WINDOW), KEPT_SECONDS) or []
+    told = cache.get_or_set("picks-in-real-emails", lambda: _sources[0](WINDOW), KEPT_SECONDS) or []
     rows = [_outcome(one) for one in told]
     return sorted(rows, key=lambda row: -row.n_shown)
 

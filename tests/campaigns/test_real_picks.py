@@ -18,7 +18,7 @@ NOW = timezone.now()
 
 @pytest.fixture(autouse=True)
 def nothing_kept():
-    cache.delete("recommender.outcomes")
+    cache.delete("picks-in-real-emails")
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_the_card_names_algorithms_and_keeps_silent_of_few(
     door = reverse("recommender:outcomes")
     client = client_for(manager)
     assert "No email with picks was sent" in client.get(door).content.decode()
-    cache.delete("recommender.outcomes")
+    cache.delete("picks-in-real-emails")
     for n, shopper in enumerate(shoppers):
         row = [(products[3], "personal"), (products[4], "popular")]
         sent(campaign, shopper, row, clicked=products[3] if n < 2 else None)
