@@ -1,7 +1,7 @@
 """Fit every algorithm on a made shop under a limit of memory, and rank with it; a program of its own.
 
 Prints the name of each algorithm that did it. The limit is what the process needs before, and less than the smallest
-dense array of shoppers x products, one byte a cell: 50,000 x 25,000 are 1,192 MB of 2^20 bytes.
+dense array of shoppers x products, one byte a cell: 125,000 x 9,600 are 1,144 MB of 2^20 bytes.
 """
 
 import re
@@ -15,12 +15,12 @@ from recommender.core.algorithms import ALGORITHMS, COMPOSITES, create
 from recommender.core.catalogue import Catalogue
 from recommender.core.interactions import KINDS, PURCHASE, Interactions, build
 
-N_USERS, N_ITEMS, N_EVENTS = 50_000, 25_000, 240_000
+N_USERS, N_ITEMS, N_EVENTS = 125_000, 9_600, 240_000
 ASKED, LEFT = 2_000, 1_000 * 2**20
 
 
 def shop() -> tuple[Interactions, Catalogue]:
-    """Return what 50,000 shoppers did with 25,000 products, some of which everybody knows."""
+    """Return what 125,000 shoppers did with 9,600 products, some of which everybody knows."""
     rng = np.random.default_rng(0)
     items = (rng.random(N_EVENTS) ** 2 * N_ITEMS).astype(np.int32)
     kinds = rng.choice([PURCHASE, KINDS.index("view"), KINDS.index("rating")], N_EVENTS).astype(np.uint8)
