@@ -9,7 +9,6 @@ from recommender.core.algorithms import ALGORITHMS, COMPOSITES
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is Linux's")
 def test_every_algorithm_fits_and_ranks_in_less_memory_than_a_dense_array_takes():
     command = [sys.executable, "-m", "tests.recommender.within_memory"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
