@@ -201,7 +201,7 @@ def _write_messages(campaign: Campaign, now: datetime) -> None:
     n_picks = max(variant.compiled["n_picks"] for variant in variants)
     for start in range(0, len(waiting), BATCH):
         batch = Shopper.objects.filter(pk__in=waiting[start : start + BATCH])
-        shoppers = list(with_skip_reason(batch, now, shop.frequency_cap))
+        shoppers = list(with_skip_reason(batch, now, shop.frequency_cap).order_by("pk"))
         eligible = [shopper.pk for shopper in shoppers if not shopper.skip]  # type: ignore[attr-defined]
         picks = picking.plan_picks(campaign, eligible, n_picks, now)
         messages = [_message(campaign, variants, shopper, picks.get(shopper.pk, []), now, shop) for shopper in shoppers]

@@ -9,7 +9,21 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
-class TrainingRun(models.Model):
+class _Attempted(models.Model):
+    """Work that a worker takes up, keeps saying that it lives, and may have to begin again."""
+
+    # How often workers began it without reaching its end; after three it is given up.
+    tries = models.PositiveSmallIntegerField(default=0)
+    error = models.CharField(max_length=500, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class TrainingRun(_Attempted):
     """One training: what it read, how good it is on time it has not seen, where its arrays lie."""
 
     class State(models.TextChoices):
@@ -40,11 +54,8 @@ class TrainingRun(models.Model):
     artefact = models.CharField(max_length=255, blank=True)
     artefact_sha256 = models.CharField(max_length=64, blank=True)
     reason = models.CharField(max_length=500, blank=True)
-    error = models.CharField(max_length=500, blank=True)
     # The file with what was read of a large shop, while its request is trained.
     reading = models.CharField(max_length=255, blank=True)
-    # How often a worker began it; after three it is given up.
-    tries = models.PositiveSmallIntegerField(default=0)
     seconds = models.FloatField(null=True, blank=True)
     peak_mb = models.FloatField(null=True, blank=True)
     demo = models.BooleanField(default=False)
@@ -52,9 +63,6 @@ class TrainingRun(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(default=timezone.now)
-    started_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-id"]
@@ -63,7 +71,7 @@ class TrainingRun(models.Model):
         return f"{self.algorithm} v{self.pk}"
 
 
-class TrainingBlock(models.Model):
+class TrainingBlock(_Attempted):
     """Some rows of the work of a run in a large shop, for any worker; gone when the run has ended."""
 
     run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="blocks")
@@ -76,11 +84,6 @@ class TrainingBlock(models.Model):
     first = models.PositiveIntegerField()
     last = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=TrainingRun.State.choices, default=TrainingRun.State.QUEUED)
-    tries = models.PositiveSmallIntegerField(default=0)
-    error = models.CharField(max_length=500, blank=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -107,7 +110,7 @@ class Champion(models.Model):
         return str(self.run_id)
 
 
-class Tuning(models.Model):
+class Tuning(_Attempted):
     """One search for better settings of an algorithm, on time before the test period."""
 
     class State(models.TextChoices):
@@ -136,19 +139,13 @@ class Tuning(models.Model):
     adopted = models.BooleanField(default=False)
     # Begun by MailAI itself, once a week, and not by a person or a command.
     by_itself = models.BooleanField(default=False)
-    error = models.CharField(max_length=500, blank=True)
     # How often a worker took it up; a message for an earlier turn does nothing.
     turns = models.PositiveIntegerField(default=0)
-    # How often workers began it in vain; after three it is given up.
-    tries = models.PositiveSmallIntegerField(default=0)
     demo = models.BooleanField(default=False)
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(default=timezone.now)
-    started_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-id"]
