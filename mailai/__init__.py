@@ -2,10 +2,9 @@
 
 import os
 
-from mailai import broker
 from mailai.celery import app as celery_app
 
-__all__ = ["broker", "celery_app"]
+__all__ = ["celery_app"]
 
 # What polars no longer needs goes back to the system soon, and from one pool; else an import holds a tenth more memory.
 # It is read when polars is loaded.

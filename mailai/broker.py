@@ -7,7 +7,6 @@ when two workers read one file. See docs/adr/0002-embedded-broker.md.
 from queue import Empty
 from typing import Any
 
-from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport.sqlalchemy import Channel as SqlChannel
 from kombu.transport.sqlalchemy import Transport as SqlTransport
 from kombu.utils.encoding import bytes_to_str
@@ -53,6 +52,3 @@ class Transport(SqlTransport):
     Channel = Channel
     # A class attribute: as a transport option of that name it would be handed on to create_engine.
     polling_interval = POLL_SECONDS
-
-
-TRANSPORT_ALIASES["embedded"] = "mailai.broker:Transport"
