@@ -1,6 +1,7 @@
 """Model-based filtering for explicit ratings: stars by linear regression on what is known of user and item."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -24,6 +25,8 @@ from recommender.core.interactions import Interactions
 from recommender.core.neighbours import unit_rows
 
 N_FEATURES = 3
+# Ratings whose features are computed at once: with 50 neighbours a rating, 100 MB.
+RATINGS_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ class RatingRegression(Recommender):
         deviations = rated.matrix(self._deviations(rated), (interactions.n_users, n_items))
         self.similarity = nearest_columns(deviations, self.k)
         beat()
-        features = self._own_features(interactions, rated, beat)
+        features = self._own_features(rated, (interactions.n_users, n_items), beat)
         features[:, 0] = self._shrunk(above[rated.items] - (rated.stars - self.mean), self.counts[rated.items] - 1)
         self.weights = ridge_weights(features, rated.stars, self.ridge)
 
@@ -123,14 +126,20 @@ class RatingRegression(Recommender):
     def _deviations(self, rated: Rated) -> np.ndarray:
         return np.asarray(rated.stars - self.mean - self.levels[rated.items])
 
-    def _own_features(self, interactions: Interactions, rated: Rated, beat: Beat) -> np.ndarray:
-        """Return the features of the ratings themselves, float64 of shape (n_ratings, N_FEATURES)."""
-        features = np.empty((len(rated.stars), N_FEATURES))
-        for block in blocks(interactions.n_users, interactions.n_items):
-            some = slice(*np.searchsorted(rated.users, [block.start, block.stop]))
-            cells = rated.users[some] - block.start, rated.items[some]
-            for number, feature in enumerate(self._features(interactions.part(block))):
-                features[some, number] = feature[cells]
+    def _own_features(self, rated: Rated, shape: tuple[int, int], beat: Beat) -> np.ndarray:
+        """Return the features of the ratings themselves but b, float64 of shape (n_ratings, N_FEATURES).
+
+        Only the cells of ratings are computed: k products a rating, whatever the shape.
+        """
+        features, own = np.empty((len(rated.stars), N_FEATURES)), self._deviations(rated)
+        others = np.bincount(rated.users, minlength=shape[0])[rated.users] - 1
+        features[:, 1] = self._shrunk(sums(rated.users, own, shape[0])[rated.users] - own, others)
+        deviations, pattern = rated.matrix(own, shape), rated.matrix(np.ones(len(own)), shape)
+        for first, last in pairwise(_edges(deviations.indptr)):
+            some, near = slice(*deviations.indptr[[first, last]]), self.similarity.T
+            cells = rated.users[some] - first, rated.items[some]
+            total, weight = (np.asarray((part[first:last] @ near)[cells]).ravel() for part in (deviations, pattern))
+            features[some, 2] = total / (weight + 1)
             beat()
         return features
 
@@ -209,6 +218,12 @@ class RatingRegression(Recommender):
         self.levels, self.counts = arrays["levels"], arrays["counts"]
         self.similarity = matrix_from(arrays)
         return self
+
+
+def _edges(starts: np.ndarray) -> np.ndarray:
+    """Return users, from 0 to their number, between which about RATINGS_AT_ONCE ratings lie; a user stays whole."""
+    cuts = np.searchsorted(starts, np.arange(0, starts[-1], RATINGS_AT_ONCE))
+    return np.unique(np.append(cuts, len(starts) - 1))
 
 
 def sums(places: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:

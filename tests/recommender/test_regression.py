@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from recommender.core import regression
 from recommender.core.algorithms import create
 from recommender.core.base import RatesItems
 from recommender.core.interactions import KINDS, build
@@ -69,11 +70,18 @@ def test_features_leave_the_rating_itself_out(learnt):
     assert level == model.levels[item]
     # What is learnt from also leaves it out of the level.
     without = ((stars[:, item] - mean) * rated_by).sum() - (stars[user, item] - mean)
-    seen_features = []
-    own = model._own_features(shop, ratings_of(shop), lambda: seen_features.append(1))
-    assert seen_features
-    assert own.shape == (seen.sum(), 3)
     assert abs(without / (rated_by.sum() + 4) - model.levels[item]) > 1e-3
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 10_000])
+def test_cells_of_ratings_have_the_features_of_whole_lists_in_blocks_of_any_size(learnt, monkeypatch, at_once):
+    model, shop, _stars, _seen = learnt
+    monkeypatch.setattr(regression, "RATINGS_AT_ONCE", at_once)
+    rated, beats = ratings_of(shop), []
+    own = model._own_features(rated, (N_USERS, N_ITEMS), lambda: beats.append(1))
+    _level, above, near = (feature[rated.users, rated.items] for feature in model._features(shop))
+    np.testing.assert_allclose(own[:, 1:], np.column_stack([above, near]), rtol=1e-12)
+    assert (len(beats) == 1) == (at_once > len(own))
 
 
 def test_unseen_stars_are_predicted_better_than_by_levels_alone(learnt):
