@@ -112,8 +112,11 @@ def _insert_in_sqlite(cursor: Any, model: type[models.Model], frame: pl.DataFram
     row = f"({', '.join((*['%s'] * given.width, *same.values()))})"
     most = min(MOST_PARAMETERS, connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER))
     per_statement = max(most // max(given.width, 1), 1)
-    n_new, n_whole = 0, len(given) // per_statement * per_statement
-    for rows, size in ((given.head(n_whole), per_statement), (given.slice(n_whole), len(given) - n_whole)):
+    n_new = 0
+    # Few sizes: the connection keeps the last 128 statements, and a large one takes half a megabyte.
+    for size in (per_statement, max(per_statement // 16, 1), 1):
+        n_whole = len(given) // size * size
+        rows, given = given.head(n_whole), given.slice(n_whole)
         if len(rows):
             places = ", ".join([row] * size)
             sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES {places} ON CONFLICT DO NOTHING"  # noqa: S608 names of our own models
