@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 import polars as pl
-from django.db.models import F, FloatField, Max
+from django.db.models import F, FloatField
 from django.db.models.functions import Cast
 
 from behaviour.moments import Epoch
@@ -53,12 +53,11 @@ def buyers(as_of: datetime) -> Buyers:
 
 def _blocks() -> Iterator[pl.DataFrame]:
     rows = Profile.objects.filter(n_orders__gt=0).order_by("pk")
-    last = rows.aggregate(n=Max("pk"))["n"] or 0
     read = rows.values_list(
         "pk", "cluster", Cast("monetary", FloatField()), "n_orders", Cast("average_basket", FloatField()),
         Epoch(F("last_order_at")), "discount_share", "categories", "n_visit_days_90d", "engagement",
     )  # fmt: skip
-    for start in range(0, last, BLOCK):
+    for start in reading.starts(rows, BLOCK):
         sql, params = read.filter(pk__gt=start, pk__lte=start + BLOCK).query.sql_with_params()
         yield reading.table(sql, params, SCHEMA)
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from django.db import connection
-from django.db.models import Case, Max, Q, QuerySet, When
+from django.db.models import Case, Max, Min, Q, QuerySet, When
 from django.db.models.fields.json import KT
 
 from behaviour.models import Event, Product, Shopper
@@ -69,6 +69,13 @@ def postgres() -> bool:
     return bool(connection.vendor == "postgresql")
 
 
+def starts(rows: QuerySet[Any], size: int) -> range:
+    """Return after which ids blocks of ``size`` ids begin, from the first row to the last: old rows may be gone."""
+    # Two statements: SQLite reads the whole table for one that asks for both ends.
+    first, last = (rows.order_by().aggregate(n=end("pk"))["n"] for end in (Min, Max))
+    return range(0) if first is None else range(first - 1, last, size)
+
+
 def events(
     shopper_ids: Sequence[int] | None = None, *, only: str = "", values: Sequence[int] = ()
 ) -> Iterator[Fetched]:
@@ -81,8 +88,7 @@ def events(
         for start in range(0, len(values), VALUES):
             yield from _together(more.replace("{many}", MANY[postgres()]), values[start : start + VALUES])
     elif shopper_ids is None:
-        last = Event.everything.aggregate(n=Max("pk"))["n"] or 0
-        for start in range(0, last, ROWS):
+        for start in starts(Event.everything.all(), ROWS):
             yield from _together(f"{more} AND e.id > {start} AND e.id <= {start + ROWS}")
     for start in range(0, len(shopper_ids or ()), IDS):
         wanted = f"{more} AND e.shopper_id IN {MANY[postgres()]}"
@@ -131,8 +137,7 @@ def sent_mails(since: datetime, shopper_ids: Sequence[int] | None = None) -> Ite
         wanted = "" if shopper_ids is None else " WHERE m.shopper_id = ANY(%s)"
         yield from _copied(text + wanted, (*given, list(shopper_ids)) if shopper_ids is not None else given)
     elif shopper_ids is None:
-        last = Shopper.everything.aggregate(n=Max("pk"))["n"] or 0
-        for start in range(0, last, IDS):
+        for start in starts(Shopper.everything.all(), IDS):
             yield from _mails_of_sqlite(rows.filter(shopper_id__gt=start, shopper_id__lte=start + IDS))
     else:
         for start in range(0, len(shopper_ids), IDS // 10):

@@ -1,6 +1,7 @@
 """One foreground command starts everything and stops everything."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -38,23 +39,27 @@ def _manage(environment: dict[str, str], *words: str) -> "subprocess.CompletedPr
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
+def _environment(folder: Path) -> dict[str, str]:
+    others = ("MAILAI", "CELERY", "DATABASE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
+    return kept | {"MAILAI_DATA_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "mailai.settings"}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """The folder of an empty installation, on SQLite and the embedded broker."""
+    folder = tmp_path_factory.mktemp("prepared") / "var"
+    for command in ("init_keys", "prepare"):
+        assert _manage(_environment(folder), command).returncode == 0
+    return folder
+
+
 @pytest.fixture
-def installation(tmp_path):
-    """An empty installation of its own, on SQLite and the embedded broker, and a free port."""
+def installation(prepared, tmp_path):
+    """A free port and an installation of its own."""
     port = _free_port()
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("MAILAI", "CELERY", "DATABASE"))
-    }
-    environment |= {
-        "MAILAI_DATA_DIR": str(tmp_path / "var"),
-        "PORT": str(port),
-        "DJANGO_SETTINGS_MODULE": "mailai.settings",
-    }
-    for command in (["init_keys"], ["prepare"]):
-        subprocess.run(
-            [sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True, capture_output=True
-        )
-    return port, environment
+    folder = shutil.copytree(prepared, tmp_path / "var")
+    return port, _environment(folder) | {"PORT": str(port)}
 
 
 @pytest.fixture
