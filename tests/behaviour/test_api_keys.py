@@ -10,7 +10,6 @@ from behaviour.models import Event
 from mailai.accounts import apikeys
 from mailai.accounts.models import ApiKey, AuditEntry
 from mailai.errors import InputError
-from tests.browser import DIAGONAL
 
 pytestmark = pytest.mark.django_db
 SHOP = "https://shop.example"
@@ -174,31 +173,3 @@ def test_the_script_is_shown_with_its_key_and_the_last_event(admin, client_for, 
     browse(client, site_key, [VIEW])
     assert "Last event received" in theirs.get(f"/settings/api/{key.uuid}/last/").content.decode()
     assert "sendBeacon" in client.get("/api/v1/mailai.js").content.decode()
-
-
-@pytest.mark.browser
-@pytest.mark.django_db(transaction=True)
-@DIAGONAL
-def test_the_pages_of_the_api_are_quiet_and_usable(admin, visit, width, theme):
-    key, _secret = apikeys.create("Shop pages", ["events:browser"], by=admin, rate=1000, origins=[SHOP])
-    apikeys.create("Till", ["events:write", "products:write"], by=admin, rate=60_000)
-    for path in ("/settings/api/", f"/settings/api/{key.uuid}/snippet/", "/api/v1/docs"):
-        visit(path, admin, width=width, theme=theme).check()
-    visit("/api/v1/docs", width=width, theme=theme).check()
-
-
-@pytest.mark.browser
-@pytest.mark.django_db(transaction=True)
-def test_a_key_is_made_and_revoked_in_a_browser(admin, visit):
-    watched = visit("/settings/api/", admin)
-    page = watched.page
-    page.fill("#id_name", "Till")
-    page.check("[value='events:write']")
-    page.click("button:has-text('Make the key')")
-    assert len(page.text_content("#secret")) == 43
-    page.click("button:has-text('Revoke')")
-    page.click("dialog[open] [type=submit]")
-    page.wait_for_url("**/settings/api/")
-    assert page.locator("#secret").count() == 0
-    assert ApiKey.objects.get().revoked_at
-    watched.check()
