@@ -21,7 +21,7 @@ from behaviour.models import Shop, Upload
 
 # A block ends after SIZE records, but keeps the lines of an order together up to MOST.
 # PostgreSQL fills its indexes better with large ones; in SQLite's process they stand beside the database's own cache.
-SIZE, MOST = (80_000, 85_000) if connection.vendor == "postgresql" else (25_000, 28_000)
+SIZE, MOST = (80_000, 85_000) if connection.vendor == "postgresql" else (35_000, 38_000)
 SAMPLE_ROWS = 20_000
 LARGEST, PIECE = 2_000_000_000, 1 << 20
 
