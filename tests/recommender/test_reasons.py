@@ -17,8 +17,8 @@ from tests.recommender.conftest import NOW
 EXPLAINS_WITH_ITEMS = ("because", "again", "neighbours", "cart", "looked")
 # The same for everybody; and nobody rates anything here.
 NOTHING_OF_HERS = {"popular", "trending", "rating_regression"}
-# Every neighbour counts alike, so a product that is taken away matters only where a neighbour goes with it.
-SHARES = {"next_basket": 0.7}
+# Every neighbour counts alike, so the first product that is named matters only where a neighbour goes with it.
+ALL_NAMED = {"next_basket"}
 
 
 def sentence(because, language="en"):
@@ -120,7 +120,7 @@ def test_back_in_stock_is_what_the_history_says(make_shopper, make_product, stoc
 
 
 @pytest.mark.parametrize("name", sorted(set(ALGORITHMS) - NOTHING_OF_HERS))
-def test_without_its_first_evidence_a_pick_ranks_lower(tastes, train, make_event, name):
+def test_without_its_evidence_a_pick_ranks_lower(tastes, train, make_event, name):
     """Over all shoppers: her events with the first product that is named are taken away, and the model stays."""
     # With more neighbours than there are shoppers of her taste, nothing that she did would matter.
     (run,) = train(name, **({"k": 8} if name == "next_basket" else {}))
@@ -130,17 +130,17 @@ def test_without_its_first_evidence_a_pick_ranks_lower(tastes, train, make_event
     filters = Filters(repeats=name == "bought_again")
     before = top_products(ids, 1, at=at, filters=filters, run=run)
     cases = {
-        shopper: (row[0], row[0].because["products"][0])
+        shopper: (row[0], row[0].because["products"][: None if name in ALL_NAMED else 1])
         for shopper, row in before.items()
         if row and row[0].because.get("kind") in EXPLAINS_WITH_ITEMS and row[0].because.get("products")
     }
     assert len(cases) >= 30
     for shopper, (_pick, named) in cases.items():
-        assert Event.objects.filter(shopper=shopper, product=named).delete()[0] > 0
+        assert Event.objects.filter(shopper=shopper, product__in=named).delete()[0] > 0
     after = top_products(list(cases), Product.objects.count(), at=at, filters=filters, run=run)
     lowered = 0
     for shopper, (pick, _named) in cases.items():
         found = [other for other in after[shopper] if other.product_id == pick.product_id and other.level == pick.level]
         place = after[shopper].index(found[0]) if found else 0
         lowered += not found or found[0].score < pick.score or place > 0
-    assert lowered >= SHARES.get(name, 0.9) * len(cases), f"{lowered} of {len(cases)}"
+    assert lowered >= 0.9 * len(cases), f"{lowered} of {len(cases)}"
