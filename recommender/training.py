@@ -13,7 +13,7 @@ from mailai.errors import MailAIError
 from recommender import artefacts, promotion, queries, sharing
 from recommender.claimed import Claimed
 from recommender.core import metrics
-from recommender.core.algorithms import ALGORITHMS, COMPOSITES, create
+from recommender.core.algorithms import ALGORITHMS, COMPOSITES, MEMBERS, create
 from recommender.core.base import Recommender
 from recommender.core.evaluation import Score, paired_differences, summary
 from recommender.core.intervals import bootstrap
@@ -106,12 +106,22 @@ def _begun(run: TrainingRun) -> tuple[Recommender, dict[str, Any]]:
     The settings are those that the run was given, else those that tuning found, else the defaults.
     """
     told = dict(run.params)
-    if "model" not in told and (found := queries.tuned(run.algorithm)):
-        told |= {"model": found.trials.get(number=found.found["number"]).params, "tuning": str(found.uuid)}
+    if "model" not in told:
+        told |= _tuned(run.algorithm)
     wanted = signature((ALGORITHMS | COMPOSITES)[run.algorithm]).parameters
     seed = {"seed": run.seed} if "seed" in wanted else {}
     model = create(run.algorithm, seed | told.get("model", {}))
     return model, told | {"model": model.params}
+
+
+def _tuned(algorithm: str) -> dict[str, Any]:
+    """Return the settings that tuning found, ``model``, and where, ``tuning``; of a model of models those of members."""
+    if algorithm in COMPOSITES:
+        return {"model": {"members": [[name, _tuned(name).get("model", {})] for name in MEMBERS]}}
+    found = queries.tuned(algorithm)
+    if found is None:
+        return {}
+    return {"model": found.trials.get(number=found.found["number"]).params, "tuning": str(found.uuid)}
 
 
 def _test(work: Work, model: Recommender, lesson: Lesson, champion: TrainingRun | None) -> dict[str, Any]:

@@ -248,6 +248,16 @@ def test_what_is_in_use_is_tried_right_after_the_defaults(tastes, few_trials):
     assert params_of(one)[:2] == [{}, {"k": 37}]
 
 
+@pytest.mark.parametrize("name", ["blend", "two_stage"])
+def test_a_model_of_models_takes_what_was_found_for_its_members(tastes, name):
+    adopted("user_based", k=37)
+    run = services.train(TrainingRun.objects.create(algorithm=name).pk)
+    assert run.state == "done", run.error
+    members = dict(run.params["model"]["members"])
+    assert members["user_based"]["k"] == 37
+    assert members["item_bm25"] == create("item_bm25").params
+
+
 def test_better_settings_are_adopted_and_equal_ones_are_not(db, make_shopper, make_product, monkeypatch):
     """Scores are made: settings with few neighbours are better for everybody, then nothing makes a difference."""
     rng = np.random.default_rng(1)
