@@ -16,11 +16,18 @@ FOLDER = "artefacts/parts"
 
 
 def write(prefix: str, arrays: Arrays) -> str:
-    """Write arrays through Django's storage and return the name of the file, which holds the SHA-256 of its content."""
+    """Write arrays through Django's storage and return the name of the file, which holds the SHA-256 of its content.
+
+    Equal arrays have one file. What a killed worker or a full disk left half-written there is written again.
+    """
     with tempfile.TemporaryFile() as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
         name = f"{FOLDER}/{prefix}-{_sha256(file)}.npz"
-        return name if default_storage.exists(name) else default_storage.save(name, File(file))
+        if default_storage.exists(name):
+            if _whole(name):
+                return name
+            default_storage.delete(name)
+        return default_storage.save(name, File(file))
 
 
 def read(name: str) -> Arrays:
@@ -44,6 +51,14 @@ def delete(names: set[str]) -> None:
     """Delete files, those that are gone already too."""
     for name in names - {""}:
         default_storage.delete(name)
+
+
+def _whole(name: str) -> bool:
+    try:
+        with default_storage.open(name) as file:
+            return f"-{_sha256(file)}" in name
+    except OSError:
+        return False
 
 
 def _sha256(file: IO[bytes]) -> str:

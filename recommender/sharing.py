@@ -9,7 +9,7 @@ import numpy as np
 from django.utils import timezone
 
 from mailai.errors import ArtefactError
-from recommender import queries, readings, teamwork
+from recommender import array_files, queries, readings, teamwork
 from recommender.artefacts import Artefact
 from recommender.core import groups, metrics
 from recommender.core.algorithms import BASELINE, create
@@ -151,6 +151,7 @@ def _stored_lesson(run: TrainingRun) -> Lesson | None:
             shop, read_at = readings.read(name)
         except ArtefactError as error:
             logger.warning("The shop is read again: %s", error)
+            array_files.delete({name})
             continue
         if name == run.reading or _fresh(read_at):
             return Lesson(shop, run.seed, read_at, name)

@@ -74,11 +74,16 @@ class Team:
             TrainingBlock(run=self.run, work=kind.name, materials=name, first=block.start, last=block.stop)
             for block in blocks
         ]
-        # What was begun with other data before a crash, and is not needed any more.
-        left = TrainingBlock.objects.filter(run=self.run).exclude(materials=name)
-        left.exclude(state=TrainingRun.State.DONE).delete()
+        self._drop_others(name)
         TrainingBlock.objects.bulk_create(rows, ignore_conflicts=True)
         return name
+
+    def _drop_others(self, name: str) -> None:
+        """Delete what was begun with other data before a crash, and is not needed any more."""
+        others = TrainingBlock.objects.filter(run=self.run).exclude(materials=name)
+        shared = set(others.values_list("materials", flat=True))
+        others.exclude(state=TrainingRun.State.DONE).delete()
+        array_files.delete(shared - set(others.values_list("materials", flat=True)))
 
     def _work(self, bench: "_Bench", beat: Callable[[], None]) -> None:
         """Take blocks, and wait for those that others have, until all are done."""

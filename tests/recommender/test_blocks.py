@@ -164,26 +164,52 @@ def test_a_block_that_fails_three_times_ends_the_run_and_leaves_nothing(tastes, 
     assert (TrainingBlock.objects.count(), stored()) == (0, [])
 
 
-def test_a_damaged_result_is_computed_again_and_without_the_shared_file_nobody_helps(tastes, large, monkeypatch):
-    plain, damaged = teamwork.Team._results, []
+def cut_short(name: str) -> None:
+    """Leave of a file what a full disk or a killed worker would."""
+    with open(default_storage.path(name), "r+b") as file:
+        file.truncate(100)
+
+
+def test_a_half_written_result_is_computed_again_and_without_the_shared_file_nobody_helps(tastes, large, monkeypatch):
+    plain, looked = teamwork.Team._results, []
 
     def results(self, materials):
-        if not damaged:
-            damaged.append(TrainingBlock.objects.exclude(result="").first().result)
-            default_storage.delete(damaged[0])
+        looked.append(materials)
+        assert len(looked) < 9
+        if len(looked) == 1:
+            cut_short(TrainingBlock.objects.exclude(result="").first().result)
         return plain(self, materials)
 
     def without_the_file(run_id):
         materials = TrainingBlock.objects.first().materials
         arrays = array_files.read(materials)
-        default_storage.delete(materials)
+        cut_short(materials)
         services.help_with(run_id)
         assert array_files.write(str(run.uuid), arrays) == materials
+        assert array_files.read(materials).keys() == arrays.keys()
 
     monkeypatch.setattr(teamwork.Team, "_results", results)
     run = begun()
     assert services.train(run.pk, without_the_file).state == "done"
     assert len(large) == 11
+    assert stored() == []
+
+
+def test_who_goes_on_with_other_data_leaves_no_file_of_the_first(tastes, large, monkeypatch, make_event):
+    die_after(monkeypatch, 1)
+    run = begun()
+    with pytest.raises(Killed):
+        services.train(run.pk)
+    # What was read is damaged, and the shop is not what it was.
+    sharing._kept.clear()
+    run.refresh_from_db()
+    cut_short(run.reading)
+    make_event(tastes["shoppers"][0], product=tastes["products"][3], at=NOW - timedelta(days=50))
+    let_it_look_dead()
+    tasks.sweep_training()
+    run.refresh_from_db()
+    assert (run.state, run.n_events) == ("done", {"purchase": 801})
+    assert (TrainingBlock.objects.count(), stored()) == (0, [])
 
 
 def test_workers_of_one_request_read_a_large_shop_once(tastes, large, train):
