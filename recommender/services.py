@@ -55,7 +55,7 @@ def request_training(algorithm: str = AUTO, by: Any = None, seed: int = 0) -> Tr
     InputError : there is no such algorithm.
     StateError : there is nothing to learn from.
     """
-    names = _asked(algorithm)
+    names = asked_for(algorithm)
     if not queries.telling_events().exists():
         raise StateError(_("There is nothing to learn from yet. Upload orders first."))
     # The runs of one request have this moment in common, and share what they read (recommender.sharing).
@@ -71,7 +71,13 @@ def request_training(algorithm: str = AUTO, by: Any = None, seed: int = 0) -> Tr
     return unfinished[names[-1]]
 
 
-def _asked(algorithm: str) -> list[str]:
+def asked_for(algorithm: str) -> list[str]:
+    """Return the algorithms that a request means, in the order of their trainings.
+
+    Raises
+    ------
+    InputError : there is no such algorithm.
+    """
     known = [*ALGORITHMS, *COMPOSITES]
     if algorithm == ALL:
         return known

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import numpy as np
 import pytest
@@ -275,10 +276,44 @@ def test_the_train_command_answers_with_the_winner(tastes, capsys):
     assert answer["metrics"]["ndcg"]["low"] < answer["metrics"]["ndcg"]["high"]
 
 
-def test_a_spent_budget_begins_no_further_model(tastes, capsys):
-    call_command("train", "--budget", "0", "--json")
+@pytest.fixture
+def slow(monkeypatch):
+    """Let a hundred seconds pass whenever the command looks at the clock."""
+    seconds = count(step=100.0)
+    monkeypatch.setattr("recommender.management.commands.train.time.monotonic", lambda: next(seconds))
+
+
+def test_a_spent_budget_begins_no_further_model(tastes, capsys, slow):
+    call_command("train", "--budget", "60", "--json")
     assert json.loads(capsys.readouterr().out)["algorithm"] == "popular"
     assert TrainingRun.objects.get(algorithm="user_based").state == "failed"
+
+
+def test_the_train_command_puts_its_own_model_first_and_ends_nobody_elses(tastes, capsys, slow):
+    services.request_training()
+    services.request_training("item_bm25")
+    call_command("train", "--algorithm", "content", "--budget", "60", "--json")
+    answer = json.loads(capsys.readouterr().out)
+    assert TrainingRun.objects.get(uuid=answer["run"]).algorithm == answer["algorithm"] == "content"
+    states = dict(TrainingRun.objects.values_list("algorithm", "state"))
+    assert states == {"content": "done", "popular": "queued", "user_based": "queued", "item_bm25": "queued"}
+    # What somebody asked for before waits on, though it was asked for again.
+    call_command("train", "--budget", "60", "--json")
+    assert TrainingRun.objects.get(algorithm="user_based").state == "queued"
+
+
+def test_the_train_command_answers_about_its_own_model_and_names_the_one_that_failed(tastes, capsys, monkeypatch):
+    services.request_training()
+    call_command("train", "--algorithm", "content", "--json")
+    assert json.loads(capsys.readouterr().out)["algorithm"] == "content"
+    assert set(TrainingRun.objects.values_list("state", flat=True)) == {"done"}
+    monkeypatch.setattr("recommender.core.content.Content.fit", lambda *_, **__: 1 / 0)
+    with pytest.raises(SystemExit):
+        call_command("train", "--algorithm", "content", "--json")
+    assert json.loads(capsys.readouterr().out)["error"].startswith("Similar products: Training stopped")
+    services.request_training("content")
+    call_command("train", "--algorithm", "item_bm25", "--json")
+    assert json.loads(capsys.readouterr().out)["algorithm"] == "item_bm25"
 
 
 def test_the_demo_flag_follows_the_data(tastes, make_shopper):

@@ -1,7 +1,7 @@
 """manage.py train: train on the database, promote by the rule; first search better settings where that is wished."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -11,6 +11,7 @@ from mailai.commands import JsonCommand, seed
 from mailai.errors import StateError
 from recommender import services, tuning
 from recommender.models import TrainingRun, Trial, Tuning
+from recommender.words import name_of
 
 TUNING_SECONDS = 600.0
 
@@ -32,11 +33,13 @@ class Command(JsonCommand):
         started = time.monotonic()
         budget = options["budget"]
         tuned = self._tuned(options["algorithm"], budget or TUNING_SECONDS, options["seed"]) if options["tune"] else []
+        asked, of_others = services.asked_for(options["algorithm"]), services.waiting_runs()
         last = services.request_training(options["algorithm"], seed=options["seed"])
-        runs = [services.train(run_id) for run_id in self._within(None if options["tune"] else budget, started)]
+        waiting = self._within(None if options["tune"] else budget, started, asked, of_others)
+        runs = [run for run in map(services.train, waiting) if run.algorithm in asked]
         failed = next((run for run in runs if run.state == TrainingRun.State.FAILED), None)
         if failed:
-            raise StateError(failed.error)
+            raise StateError(f"{name_of(failed.algorithm)}: {failed.error}")
         live = services.champion()
         run = next((run for run in runs if live and run.pk == live.pk), None) or (runs[-1] if runs else last)
         if run.state != TrainingRun.State.DONE:
@@ -63,7 +66,7 @@ class Command(JsonCommand):
 
     def _told(self, one: Tuning) -> dict[str, Any]:
         if one.state == Tuning.State.FAILED:
-            raise StateError(one.error)
+            raise StateError(f"{name_of(one.algorithm)}: {one.error}")
         if one.state != Tuning.State.DONE:
             raise StateError(_("A worker tunes this model already. Look at the recommender page, or wait."))
         best = one.trials.get(number=one.found["number"])
@@ -72,11 +75,17 @@ class Command(JsonCommand):
             "adopted": one.adopted, "params": best.params,
         }  # fmt: skip
 
-    def _within(self, budget: float | None, started: float) -> Iterator[int]:
-        """Yield the waiting runs; give up those that the budget does not reach. The first one is always trained."""
-        for place, run_id in enumerate(services.waiting_runs()):
-            if place and budget is not None and time.monotonic() - started > budget:
-                sentence = _("The time budget of %(n)s seconds was used up before this model's turn.") % {"n": budget}
-                services.give_up(TrainingRun.objects.get(pk=run_id), sentence)
-                continue
-            yield run_id
+    def _within(
+        self, budget: float | None, started: float, asked: Collection[str], of_others: Collection[int]
+    ) -> Iterator[int]:
+        """Yield the waiting runs, those of the asked algorithms first, of which the first one is always trained.
+
+        Of those that the budget does not reach what this command queued is given up; the others wait for a worker.
+        """
+        waiting = TrainingRun.objects.in_bulk(services.waiting_runs()).values()
+        for place, run in enumerate(sorted(waiting, key=lambda run: (run.algorithm not in asked, run.pk))):
+            if not place or budget is None or time.monotonic() - started <= budget:
+                yield run.pk
+            elif run.algorithm in asked and run.pk not in of_others:
+                sentence = _("The time budget of %(n)s seconds was used up before this model's turn.")
+                services.give_up(run, sentence % {"n": budget})
