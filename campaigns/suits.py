@@ -14,7 +14,7 @@ from campaigns.models import Campaign, ThemeRun
 from mailai.errors import InputError, StateError
 from mailai.stats import wilson
 from recommender.core.theme_exam import LIKELY
-from segments import lists, name_rules, reading
+from segments import lists, name_rules, reading, rules
 from segments import services as segment_services
 from segments.list_writing import AT_ONCE
 from segments.models import Segment
@@ -88,7 +88,8 @@ def keep_likely(campaign: Campaign, *, by: Any) -> Segment:
 
     Raises
     ------
-    StateError : it is no draft any more, or the choice has not passed its test: then everybody gets it.
+    StateError : it is no draft any more, its audience was changed meanwhile, or the choice has not passed its test:
+        then everybody gets it.
     InputError : nobody is likely to.
     """
     services.draft_of(campaign)
@@ -102,12 +103,24 @@ def keep_likely(campaign: Campaign, *, by: Any) -> Segment:
     made = lists.freeze_shoppers(ids, name=lists.free(base), by=by)
     rule = {"all": [*_before(campaign), {"list": str(made.uuid)}]}
     with transaction.atomic():
-        services.draft_of(campaign)
+        now = _unchanged(campaign)
         segment = segment_services.segment_of(rule, name=made.name, by=by)
-        services.set_audience(
-            campaign, name=campaign.name, segment=segment, control_share=campaign.control_share, by=by
-        )
+        services.set_audience(now, name=now.name, segment=segment, control_share=now.control_share, by=by)
     return segment
+
+
+def _unchanged(asked: Campaign) -> Campaign:
+    """Return a draft as it stands now, inside a transaction; StateError if its audience isn't the one that was asked.
+
+    Choosing took a while, in which the marketer may have gone on: what she wrote stays.
+    """
+    # In the order of whoever saves an audience.
+    rules.turns.wait()
+    services.draft_of(asked)
+    now = Campaign.objects.select_related("segment").get(pk=asked.pk)
+    if (now.segment_id, now.rule) != (asked.segment_id, asked.rule):
+        raise StateError(_("The audience was changed meanwhile, so it stays as it is."))
+    return now
 
 
 def _before(campaign: Campaign) -> list[dict[str, Any]]:

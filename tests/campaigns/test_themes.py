@@ -183,6 +183,45 @@ def test_the_audience_of_before_still_holds(addresses, inbox):
         suits.keep_likely(nobody, by=None)
 
 
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Let something happen while those who are likely to like a mail are looked for."""
+
+    def set_to(happens):
+        find = themes.likely
+
+        def likely(*asked):
+            found = find(*asked)
+            happens()
+            return found
+
+        monkeypatch.setattr(themes, "likely", likely)
+
+    return set_to
+
+
+def test_what_the_marketer_changed_while_they_were_looked_for_stays(addresses, inbox, desk, meanwhile):
+    themes.learn()
+    draft, door = draft_about(inbox, "Mugs"), "campaigns:audience"
+    changed = {"name": "Autumn", "segment": "", "control_share": "0.2"}
+    meanwhile(lambda: desk.post(reverse(door, args=[draft.uuid]), changed))
+    desk.post(reverse("campaigns:keep_likely", args=[draft.uuid]))
+    draft.refresh_from_db()
+    assert (draft.name, draft.control_share) == ("Autumn", 0.2)
+    assert draft.segment.name == "Likely to like “Draft”"
+
+
+def test_an_audience_that_was_changed_while_they_were_looked_for_stays_as_it_is(addresses, inbox, desk, meanwhile):
+    themes.learn()
+    draft, few = draft_about(inbox, "Mugs"), Segment.objects.create(name="Few", rule={"all": []})
+    changed = {"name": "Draft", "segment": few.pk, "control_share": "0.0"}
+    meanwhile(lambda: desk.post(reverse("campaigns:audience", args=[draft.uuid]), changed))
+    page = desk.post(reverse("campaigns:keep_likely", args=[draft.uuid]), follow=True).content.decode()
+    assert "The audience was changed meanwhile, so it stays as it is." in page
+    draft.refresh_from_db()
+    assert draft.segment == few
+
+
 def test_of_a_large_audience_a_sample_is_asked_and_a_worker_does_the_rest(
     addresses, inbox, desk, monkeypatch, settings
 ):
