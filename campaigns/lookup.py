@@ -1,4 +1,4 @@
-"""Finding a campaign by what a command was given."""
+"""Finding a campaign, or a moment, by what a command was given."""
 
 from datetime import datetime
 from uuid import UUID
@@ -9,6 +9,9 @@ from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign
 from mailai.errors import InputError
+
+# A time zone or some days more or less never lead out of the calendar.
+YEARS = range(1970, 2101)
 
 
 def campaign_by_id(word: str) -> Campaign:
@@ -28,19 +31,25 @@ def campaign_by_id(word: str) -> Campaign:
     return campaign
 
 
+def moment_in(word: str) -> datetime | None:
+    """Return the time with its zone that a text is, None = it is none, or of a year that nobody means."""
+    try:
+        found = parse_datetime(word)
+    except ValueError:
+        return None
+    return found if found and found.tzinfo and found.year in YEARS else None
+
+
 def moment(word: str | None) -> datetime | None:
     """Return the time that --now was given, with its zone.
 
     Raises
     ------
-    InputError : it is no time with a zone.
+    InputError : it is no time with a zone, or far from any shop's.
     """
     if not word:
         return None
-    try:
-        found = parse_datetime(word)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise InputError(_("--now must be a time with its zone, such as 2026-05-01T09:00:00+01:00."))
+    found = moment_in(word)
+    if found is None:
+        raise InputError(_("--now must be a time from 1970 to 2100 with its zone, such as 2026-05-01T09:00:00+01:00."))
     return found

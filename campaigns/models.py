@@ -284,8 +284,9 @@ class LinkClick(models.Model):
 
 
 class ThemeRun(models.Model):
-    """What was learnt of who opens and clicks which mails (campaigns.themes); the newest row serves. Names nobody."""
+    """What was learnt of who opens and clicks which mails (campaigns.themes); the newest serves. Names nobody."""
 
+    # Mails up to this moment; the newest one serves, whenever it was learnt.
     at = models.DateTimeField(default=timezone.now)
     # {"campaigns": [id], "clicks", "opens", "sent": [number of each], "shop_clicks", "shop_opens", "lively", "taste",
     # "open_worth"}

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from behaviour.models import Shopper
 from campaigns import content, planning, wishes
+from campaigns.lookup import moment_in
 from campaigns.models import Campaign, Sender, Variant
 from mailai.accounts import audit
 from mailai.errors import InputError
@@ -153,10 +153,8 @@ def _picks(given: Any) -> dict[str, Any]:
 
 
 def _moment(value: Any) -> datetime:
-    try:
-        moment = parse_datetime(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InputError(_("“send_at” must be a time with its zone, such as 2026-05-01T09:00:00+01:00."))
+    moment = moment_in(value) if isinstance(value, str) else None
+    if moment is None:
+        text = _("“send_at” must be a time from 1970 to 2100 with its zone, such as 2026-05-01T09:00:00+01:00.")
+        raise InputError(text)
     return moment

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from campaigns import theme_reads
@@ -58,7 +59,7 @@ def learn(now: datetime | None = None) -> ThemeRun | None:
             n_clicks=int(sent.clicked.sum()), n_shoppers=sent.shape[0], seconds=time.perf_counter() - began,
             demo=any(one.demo for one in by_id.values()),
         )  # fmt: skip
-        ThemeRun.objects.filter(pk__lt=run.pk).exclude(pk__in=ThemeRun.objects.values("pk")[:KEPT]).delete()
+        ThemeRun.objects.filter(pk__lt=run.pk).exclude(pk__in=_newest().values("pk")[:KEPT]).delete()
     logger.info("Themes: learnt from %s mails of %s campaigns", run.n_mails, len(ids))
     return run
 
@@ -76,8 +77,12 @@ def is_due(now: datetime | None = None) -> bool:
 
 
 def current() -> ThemeRun | None:
-    """Return what was learnt last."""
-    return ThemeRun.objects.first()
+    """Return what serves: what was learnt of the newest moment, none of the future."""
+    return _newest().first()
+
+
+def _newest() -> "QuerySet[ThemeRun]":
+    return ThemeRun.objects.filter(at__lte=timezone.now()).order_by("-at", "-pk")
 
 
 def standing(run: ThemeRun | None, what: str) -> str:

@@ -1,6 +1,7 @@
 """The one shape of our commands: readable lines for people, one JSON object for programs."""
 
 import json
+import math
 import sys
 from argparse import ArgumentTypeError
 from typing import Any
@@ -23,6 +24,17 @@ def seed(text: str) -> int:
         raise ArgumentTypeError(_("“%(text)s” is no whole number from 0 to %(most)s.") % {
             "text": text, "most": MOST_SEED,
         })  # fmt: skip
+    return number
+
+
+def seconds(text: str) -> float:
+    """Read how long something may take. For ``add_argument(type=seconds)``."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 1 <= number < math.inf:
+        raise ArgumentTypeError(_("“%(text)s” is no number of seconds from 1 on.") % {"text": text})
     return number
 
 

@@ -87,6 +87,7 @@ def test_the_json_schema_names_the_fields_of_the_code():
         ({"control_share": "0.1"}, "control_share"),
         ({"control_share": -0.1}, "control_share"), ({"control_share": None}, "control_share"),
         ({"send_at": 5}, "send_at"), ({"send_at": ""}, "send_at"), ({"send_at": "2026-13-41T09:00:00Z"}, "send_at"),
+        ({"send_at": "0001-01-01T00:00:00+14:00"}, "send_at"), ({"send_at": "9999-12-31T23:00:00-12:00"}, "send_at"),
         ({"variants": None}, "variants"), ({"variants": {}}, "variants"),
         ({"variants": [{"subject": "x", "template": "we_miss_you", "html": "x"}]}, "Unknown field “html”"),
         ({"variants": [{"subject": "x", "template": "we_miss_you", "mjml": "x"}]}, "either"),

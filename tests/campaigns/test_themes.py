@@ -266,6 +266,35 @@ def test_the_command_tells_the_exam(shop_of_tastes, capsys):
     assert '"n_tested": 2' in out
 
 
+def test_what_was_learnt_at_the_newest_moment_serves(shop_of_tastes, capsys):
+    newest = themes.learn()
+    call_command("learn_themes", "--now", (timezone.now() - timedelta(days=9)).isoformat(), "--json")
+    assert ThemeRun.objects.count() == 2
+    assert themes.current() == newest
+    # One of the future, stored before they were refused.
+    ThemeRun.objects.create(at=timezone.now() + timedelta(days=900), model=newest.model)
+    assert themes.current() == newest
+    for _again in range(themes.KEPT + 2):
+        newest = themes.learn()
+    assert themes.current() == newest
+
+
+@pytest.mark.parametrize("now", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59-12:00", "2101-01-01T00:00:00Z"])
+@pytest.mark.parametrize("command", [("learn_themes",), ("plan_campaign", "1"), ("send_campaign", "1")])
+def test_a_moment_of_another_age_is_refused_in_a_sentence(shop_of_tastes, capsys, now, command):
+    draft = Campaign.objects.first()
+    with pytest.raises(SystemExit):
+        call_command(command[0], *[str(draft.pk) for _id in command[1:]], "--now", now, "--json")
+    assert "must be a time from 1970 to 2100" in capsys.readouterr().out
+
+
+def test_nothing_is_learnt_of_the_future(shop_of_tastes, capsys):
+    with pytest.raises(SystemExit):
+        call_command("learn_themes", "--now", (timezone.now() + timedelta(hours=1)).isoformat(), "--json")
+    assert "must not be later than now" in capsys.readouterr().out
+    assert not ThemeRun.objects.exists()
+
+
 def test_the_cost_in_queries_does_not_grow_with_shoppers(shop_of_tastes, inbox, django_assert_num_queries):
     themes.learn()
     drafts = [draft_about(inbox, kind) for kind in KINDS]

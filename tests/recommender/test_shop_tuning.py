@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from mailai.accounts.models import AuditEntry
@@ -342,6 +342,25 @@ def test_the_command_tunes_and_then_trains_with_what_was_found(tastes, few_trial
     expected = create("user_based", told["params"] if told["adopted"] else {}).params
     assert run.params["model"] == expected
     assert said.err.count("user_based ") == 7
+
+
+@pytest.mark.parametrize("budget", ["0", "-5", "nan", "inf", "0.5", "soon"])
+@pytest.mark.parametrize("tune", [[], ["--tune"]])
+def test_a_budget_of_no_seconds_is_wrong_usage(tastes, budget, tune):
+    with pytest.raises(CommandError, match="is no number of seconds from 1 on"):
+        call_command("train", "--algorithm", "user_based", f"--budget={budget}", *tune)
+    assert not Tuning.objects.exists()
+    assert not TrainingRun.objects.exists()
+
+
+@pytest.mark.parametrize("budget", ["5", "1e9"])
+def test_the_command_says_that_the_algorithms_share_the_budget(tastes, capsys, budget):
+    with pytest.raises(SystemExit):
+        call_command("train", "--algorithm", "all", "--tune", "--budget", budget, "--json")
+    n = len(tuning.tunable())
+    told = json.loads(capsys.readouterr().out)["error"]
+    assert told.startswith(f"{n} algorithms share the budget of tuning. Give between {n} and ")
+    assert not Tuning.objects.exists()
 
 
 def test_the_command_goes_on_with_what_was_interrupted(tastes, few_trials, monkeypatch, capsys):

@@ -3,10 +3,13 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from campaigns import themes
 from campaigns.lookup import moment
 from mailai.commands import JsonCommand
+from mailai.errors import InputError
 
 
 class Command(JsonCommand):
@@ -16,7 +19,10 @@ class Command(JsonCommand):
         parser.add_argument("--now", help="the moment to learn at, with its zone (default: now)")
 
     def run(self, *, now: str | None, **options: Any) -> dict[str, Any]:
-        run = themes.learn(moment(now))
+        at = moment(now)
+        if at and at > timezone.now():
+            raise InputError(_("--now must not be later than now: what was learnt serves at once."))
+        run = themes.learn(at)
         if run is None:
             return {"campaigns": 0}
         return {

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
-from mailai.commands import JsonCommand, seed
-from mailai.errors import StateError
+from mailai.commands import JsonCommand, seconds, seed
+from mailai.errors import InputError, StateError
 from recommender import services, tuning
 from recommender.models import TrainingRun, Trial, Tuning
 from recommender.words import name_of
@@ -24,7 +24,7 @@ class Command(JsonCommand):
         parser.add_argument("--tune", action="store_true", help="search better settings first (auto: of the best ones)")
         parser.add_argument(
             "--budget",
-            type=float,
+            type=seconds,
             help="seconds after which no further algorithm is begun; with --tune those of tuning",
         )
         parser.add_argument("--seed", type=seed, default=0)
@@ -32,7 +32,7 @@ class Command(JsonCommand):
     def run(self, **options: Any) -> dict[str, Any]:
         started = time.monotonic()
         budget = options["budget"]
-        tuned = self._tuned(options["algorithm"], budget or TUNING_SECONDS, options["seed"]) if options["tune"] else []
+        tuned = self._tuned(options["algorithm"], budget, options["seed"]) if options["tune"] else []
         asked, of_others = services.asked_for(options["algorithm"]), services.waiting_runs()
         last = services.request_training(options["algorithm"], seed=options["seed"])
         waiting = self._within(None if options["tune"] else budget, started, asked, of_others)
@@ -51,13 +51,18 @@ class Command(JsonCommand):
             **({"tuning": tuned} if options["tune"] else {}),
         }  # fmt: skip
 
-    def _tuned(self, algorithm: str, seconds: float, number: int) -> list[dict[str, Any]]:
+    def _tuned(self, algorithm: str, budget: float | None, number: int) -> list[dict[str, Any]]:
         """Search settings one algorithm after the other, each with its share of the seconds, and tell what was found.
 
         One that was interrupted goes on with what it stored, and with the budget that it was given then.
         """
         names = {services.AUTO: tuning.candidates(), services.ALL: tuning.tunable()}.get(algorithm, [algorithm])
-        asked = [tuning.request_tuning(name, seconds / len(names), seed=number) for name in names]
+        share = (TUNING_SECONDS if budget is None else budget) / len(names)
+        if len(names) > 1 and not tuning.LEAST_SECONDS <= share <= tuning.MOST_SECONDS:
+            least, most = (f"{len(names) * end:.0f}" for end in (tuning.LEAST_SECONDS, tuning.MOST_SECONDS))
+            text = _("%(n)s algorithms share the budget of tuning. Give between %(least)s and %(most)s seconds.")
+            raise InputError(text % {"n": len(names), "least": least, "most": most})
+        asked = [tuning.request_tuning(name, share, seed=number) for name in names]
         return [self._told(tuning.tune(one.pk, to_the_end=True, told=self._say_trial)) for one in asked]
 
     def _say_trial(self, trial: Trial) -> None:
