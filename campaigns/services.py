@@ -65,7 +65,8 @@ def set_audience(campaign: Campaign, *, name: str, segment: Segment | None, cont
     _keep(segment)
     draft_of(campaign)
     campaign.name, campaign.segment, campaign.rule, campaign.control_share = name, segment, None, control_share
-    _save(campaign, "name", "segment", "rule", "control_share")
+    campaign.narrowing_to = ""
+    _save(campaign, "name", "segment", "rule", "control_share", "narrowing_to")
     audit.record("campaign.audience", campaign, by=by, segment=segment, control_share=control_share)
     return campaign
 
@@ -156,5 +157,6 @@ def delete_draft(campaign: Campaign, *, by: Any) -> None:
 
 
 def _save(campaign: Campaign, *fields: str) -> None:
-    campaign.updated_at = timezone.now()
-    campaign.save(update_fields=[*fields, "updated_at"])
+    """Write these fields; why a draft was refused before counts no more."""
+    campaign.updated_at, campaign.narrowing_refused = timezone.now(), ""
+    campaign.save(update_fields=[*fields, "updated_at", "narrowing_refused"])

@@ -1,11 +1,13 @@
 """Who a campaign suits best: how many of its audience are likely to like it, why, and the audience of just these."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from django.db import transaction
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from behaviour import consent
@@ -83,8 +85,43 @@ def is_small(campaign: Campaign) -> bool:
     return consent.mailable(planning.audience(campaign)).count() <= AT_ONCE
 
 
+def audience_key(campaign: Campaign) -> str:
+    """Return what names the audience of a draft: who clicks twice, or in an old window, says which one she saw."""
+    return salted_hmac("campaigns.suits", json.dumps([campaign.segment_id, campaign.rule], sort_keys=True)).hexdigest()
+
+
+def begin(campaign: Campaign, *, audience: str = "") -> Campaign:
+    """Note on a draft what those who are likely to like it become, and return it as it stands; asked twice, the same.
+
+    ``audience`` is the one that the marketer saw (`audience_key`), "" = whichever it is.
+
+    Raises
+    ------
+    StateError : it is no draft any more, or its audience is not the one that she saw.
+    """
+    with transaction.atomic():
+        services.draft_of(campaign)
+        now = Campaign.objects.select_related("segment").get(pk=campaign.pk)
+        if audience not in ("", audience_key(now)):
+            raise StateError(_changed())
+        base = _("Likely to like “%(name)s”") % {"name": now.name[: name_rules.NAME_LENGTH - 40]}
+        now.narrowing_to, now.narrowing_refused = now.narrowing_to or lists.free(base), ""
+        now.save(update_fields=["narrowing_to", "narrowing_refused"])
+    return now
+
+
+def go_on(campaign_id: int, *, name: str, segment_id: int | None, rule: Any, by: Any) -> Segment | None:
+    """Do what was noted of a draft of this audience; nothing where that is done, or the audience is another by now."""
+    asked = Campaign.objects.select_related("segment").filter(pk=campaign_id, narrowing_to=name, segment=segment_id)
+    campaign = asked.first()
+    return keep_likely(campaign, by=by) if campaign and campaign.rule == rule else None
+
+
 def keep_likely(campaign: Campaign, *, by: Any) -> Segment:
     """Send a draft only to those who are likely to like it: they become a list, which every rule can ask for.
+
+    Of a draft that `begin` returned, the list has the name that was noted: run twice, or after a kill, it is one list
+    and one segment. A refusal stands on the draft as well.
 
     Raises
     ------
@@ -92,35 +129,46 @@ def keep_likely(campaign: Campaign, *, by: Any) -> Segment:
         then everybody gets it.
     InputError : nobody is likely to.
     """
-    services.draft_of(campaign)
+    asked = campaign if campaign.narrowing_to else begin(campaign)
+    try:
+        return _narrowed(asked, by=by)
+    except (InputError, StateError) as error:
+        drafts = Campaign.objects.filter(pk=asked.pk, state=Campaign.State.DRAFT)
+        # Another search may have begun since.
+        drafts.filter(narrowing_to__in=("", asked.narrowing_to)).update(
+            narrowing_to="", narrowing_refused=str(error)[:500]
+        )
+        raise
+
+
+def _narrowed(asked: Campaign, *, by: Any) -> Segment:
+    services.draft_of(asked)
     run = themes.current()
     if run is None or themes.standing(run, "difference") != themes.PASSED:
         raise StateError(_("Who likes which email can't be told well enough yet, so nobody is left out."))
-    ids = themes.likely(run, campaign, _audience(campaign).tolist(), timezone.now())
+    ids = themes.likely(run, asked, _audience(asked).tolist(), timezone.now())
     if not len(ids):
         raise InputError(_("Nobody of this audience is likely to like it more than others do."))
-    base = _("Likely to like “%(name)s”") % {"name": campaign.name[: name_rules.NAME_LENGTH - 40]}
-    made = lists.freeze_shoppers(ids, name=lists.free(base), by=by)
-    rule = {"all": [*_before(campaign), {"list": str(made.uuid)}]}
+    made = lists.freeze_shoppers(ids, name=asked.narrowing_to, by=by)
+    rule = {"all": [*_before(asked), {"list": str(made.uuid)}]}
     with transaction.atomic():
-        now = _unchanged(campaign)
+        # In the order of whoever saves an audience.
+        rules.turns.wait()
+        services.draft_of(asked)
+        now = Campaign.objects.select_related("segment").get(pk=asked.pk)
+        if now.segment and now.segment.rule == rule:
+            # Somebody else did the same meanwhile.
+            return now.segment
+        if (now.segment_id, now.rule) != (asked.segment_id, asked.rule):
+            raise StateError(_changed())
         segment = segment_services.segment_of(rule, name=made.name, by=by)
+        # Choosing took a while, in which the marketer may have gone on: what else she wrote stays.
         services.set_audience(now, name=now.name, segment=segment, control_share=now.control_share, by=by)
     return segment
 
 
-def _unchanged(asked: Campaign) -> Campaign:
-    """Return a draft as it stands now, inside a transaction; StateError if its audience isn't the one that was asked.
-
-    Choosing took a while, in which the marketer may have gone on: what she wrote stays.
-    """
-    # In the order of whoever saves an audience.
-    rules.turns.wait()
-    services.draft_of(asked)
-    now = Campaign.objects.select_related("segment").get(pk=asked.pk)
-    if (now.segment_id, now.rule) != (asked.segment_id, asked.rule):
-        raise StateError(_("The audience was changed meanwhile, so it stays as it is."))
-    return now
+def _changed() -> str:
+    return _("The audience was changed meanwhile, so it stays as it is.")
 
 
 def _before(campaign: Campaign) -> list[dict[str, Any]]:

@@ -1,12 +1,12 @@
 """Celery entrances of this app. Each calls one service; run twice, it does its work once."""
 
 from contextlib import suppress
+from typing import Any
 
 from celery import shared_task
 
 from campaigns import attribution, delivery, demo_reactions, planning, suits, themes, tracking
 from campaigns import sweep as sweeps
-from campaigns.models import Campaign
 from mailai.accounts.models import User
 from mailai.errors import InputError, StateError
 
@@ -58,11 +58,12 @@ def learn_themes() -> None:
 
 
 @shared_task
-def keep_likely(campaign_id: int, by_id: int) -> None:
-    """Narrow a draft to those who are likely to like it; a draft that went on meanwhile stays as it is."""
-    campaign = Campaign.objects.select_related("segment").get(pk=campaign_id)
+def keep_likely(campaign_id: int, by_id: int, name: str, segment_id: int | None, rule: dict[str, Any] | None) -> None:
+    """Narrow a draft of this audience to those who are likely to like it; they become the list of this name."""
+    by = User.objects.filter(pk=by_id).first()
+    # A refusal stands on the draft.
     with suppress(InputError, StateError):
-        suits.keep_likely(campaign, by=User.objects.filter(pk=by_id).first())
+        suits.go_on(campaign_id, name=name, segment_id=segment_id, rule=rule, by=by)
 
 
 @shared_task

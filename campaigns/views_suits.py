@@ -20,6 +20,7 @@ def card(request: UserRequest, uuid: UUID) -> HttpResponse:
     """Show how many of the audience are likely to like the email, why, and how well that was tested."""
     campaign = get_object_or_404(Campaign.objects.select_related("segment"), uuid=uuid)
     context = {"campaign": campaign, "suits": suits.suits(campaign), "more": LIKELY - 1}
+    context["audience"] = suits.audience_key(campaign)
     return render(request, "campaigns/_suits.html", context)
 
 
@@ -27,13 +28,16 @@ def card(request: UserRequest, uuid: UUID) -> HttpResponse:
 @require_POST
 def keep_likely(request: UserRequest, uuid: UUID) -> HttpResponse:
     """Make those who are likely to like it the audience; of a large one a worker does it."""
-    campaign = get_object_or_404(Campaign.objects.select_related("segment"), uuid=uuid)
+    campaign = get_object_or_404(Campaign, uuid=uuid)
     try:
-        if suits.is_small(campaign):
-            segment = suits.keep_likely(campaign, by=request.user)
+        asked = suits.begin(campaign, audience=request.POST.get("audience", ""))
+        if suits.is_small(asked):
+            segment = suits.keep_likely(asked, by=request.user)
             messages.success(request, _("The email goes to “%(segment)s” now.") % {"segment": segment.name})
         else:
-            tasks.keep_likely.delay_on_commit(campaign.pk, request.user.pk)
+            tasks.keep_likely.delay_on_commit(
+                asked.pk, request.user.pk, asked.narrowing_to, asked.segment_id, asked.rule
+            )
             messages.success(request, _("They are being looked for. The audience changes when all are found."))
     except (InputError, StateError) as error:
         messages.error(request, str(error))

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -48,16 +48,22 @@ def freeze_shoppers(ids: np.ndarray, *, name: str, by: Any) -> ShopperList:
     ------
     StateError : all of them were removed meanwhile.
     """
-    there = ShopperList.objects.filter(name=name).first()
-    if there is None:
-        with transaction.atomic():
-            there = _noted(ids, name=name, created_by=by)
-            audit.record("list.make", there, by=by, shoppers=len(ids))
-    made = _finished(there)
+    made = _finished(ShopperList.objects.filter(name=name).first() or _begun(ids, name=name, by=by))
     if not made.n_members:
         delete(made, by=by)
         raise StateError(_("None of these shoppers is there any more."))
     return made
+
+
+def _begun(ids: np.ndarray, *, name: str, by: Any) -> ShopperList:
+    try:
+        with transaction.atomic():
+            made = _noted(ids, name=name, created_by=by)
+            audit.record("list.make", made, by=by, shoppers=len(ids))
+        return made
+    except IntegrityError:
+        # Somebody else began it since we looked.
+        return ShopperList.objects.get(name=name)
 
 
 def _noted(ids: np.ndarray, **fields: Any) -> ShopperList:

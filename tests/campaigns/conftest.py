@@ -5,8 +5,10 @@ from decimal import Decimal
 
 import pytest
 
+from behaviour.models import Identity
 from campaigns import content, senders
 from campaigns.models import Campaign, Variant
+from tests.campaigns.tastes import KINDS, send_to_tastes
 
 NOW = datetime.now(UTC)
 
@@ -55,3 +57,21 @@ def desk(client_for, marketer):
 def ready(shoppers, inbox, make_campaign):
     """A draft that may leave."""
     return make_campaign(inbox)
+
+
+@pytest.fixture
+def shop_of_tastes(inbox, make_product):
+    """Half of the shoppers click emails about mugs, the others those about bags; ten campaigns, in turn, to all."""
+    for kind in KINDS:
+        make_product(sku=kind, category=f"Home > {kind}", url=f"https://shop.example/{kind}", name=f"One of the {kind}")
+    return send_to_tastes(inbox, likes=0.5, others=0.05)
+
+
+@pytest.fixture
+def addresses(shop_of_tastes):
+    """Nobody is mailed without an address."""
+    Identity.objects.bulk_create(
+        Identity(shopper=shopper, email=f"t{n}@mail.example", email_index=f"index-{n}")
+        for n, shopper in enumerate(shop_of_tastes)
+    )
+    return shop_of_tastes

@@ -2,71 +2,18 @@
 
 from datetime import timedelta
 
-import numpy as np
 import pytest
 from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 
-from behaviour.models import Identity, Shopper
 from campaigns import suits, tasks, theme_reads, themes, topics
 from campaigns.core import mail_words
 from campaigns.models import Campaign, Message, ThemeRun, Variant
-from mailai.errors import InputError, StateError
+from mailai.errors import StateError
 from recommender.core.theme_exam import LIKELY
 from recommender.core.theme_text import Said
-from segments.models import Segment, ShopperList
-
-N_SHOPPERS, N_CAMPAIGNS = 240, 10
-KINDS = ("Mugs", "Bags")
-
-
-@pytest.fixture
-def shop_of_tastes(inbox, make_product):
-    """Half of the shoppers click emails about mugs, the others those about bags; ten campaigns, in turn, to all."""
-    for kind in KINDS:
-        make_product(sku=kind, category=f"Home > {kind}", url=f"https://shop.example/{kind}", name=f"One of the {kind}")
-    return send_to_tastes(inbox, likes=0.5, others=0.05)
-
-
-def send_to_tastes(inbox, *, likes, others, n_campaigns=N_CAMPAIGNS):
-    people = Shopper.objects.bulk_create(
-        Shopper(external_id=f"t{n}", marketing="given", country="GB") for n in range(N_SHOPPERS)
-    )
-    rng, now = np.random.default_rng(4), timezone.now()
-    for number in range(n_campaigns):
-        campaign = draft_about(inbox, KINDS[number % 2], name=f"Sent {number}", state=Campaign.State.FINISHED)
-        at = now - timedelta(days=3 * (n_campaigns - number))
-        Message.objects.bulk_create(
-            message(campaign, shopper, at, clicked=rng.random() < (likes if n % 2 == number % 2 else others))
-            for n, shopper in enumerate(people)
-        )
-    return people
-
-
-def message(campaign, shopper, at, *, clicked, opened=False, machine=False):
-    then = at + timedelta(hours=1)
-    return Message(
-        campaign=campaign, shopper=shopper, state=Message.State.SENT, arm="A", probability=1, draw=0.5, due_at=at,
-        sent_at=at, delivered_at=at, opened_at=then if clicked or opened else None,
-        clicked_at=then if clicked else None, machine_opened_at=then if machine else None,
-    )  # fmt: skip
-
-
-def draft_about(inbox, kind, *, name="Draft", **fields):
-    campaign = Campaign.objects.create(name=name, sender=inbox, control_share=0.0, **fields)
-    Variant.objects.create(campaign=campaign, subject=f"New {kind} are here", mjml="<mjml></mjml>")
-    return campaign
-
-
-@pytest.fixture
-def addresses(shop_of_tastes):
-    """Nobody is mailed without an address."""
-    Identity.objects.bulk_create(
-        Identity(shopper=shopper, email=f"t{n}@mail.example", email_index=f"index-{n}")
-        for n, shopper in enumerate(shop_of_tastes)
-    )
-    return shop_of_tastes
+from tests.campaigns.tastes import KINDS, N_SHOPPERS, draft_about, send_to_tastes
 
 
 def test_nothing_sent_is_nothing_learnt(shop, inbox):
@@ -144,101 +91,6 @@ def test_one_campaign_is_learnt_from_and_not_trusted(inbox, make_product, desk):
     assert themes.standing(themes.learn(), "difference") == "untested"
     page = desk.get(reverse("campaigns:suits", args=[draft_about(inbox, "Mugs").uuid])).content.decode()
     assert "1 campaign with" in page
-
-
-def test_the_card_counts_and_one_click_makes_them_the_audience(addresses, inbox, desk):
-    themes.learn()
-    draft = draft_about(inbox, "Mugs")
-    answer = desk.get(reverse("campaigns:suits", args=[draft.uuid]))
-    found = answer.context["suits"]
-    assert found.n_audience == N_SHOPPERS
-    assert 0.35 < found.share < 0.65
-    assert found.n_by_taste + found.n_lively == found.n_likely
-    assert found.rate_likely > found.rate_all
-    assert [one.name for one, _cosine, _rate in found.alike] == ["Sent 8", "Sent 6", "Sent 4"]
-    assert "Emails like it" in answer.content.decode()
-
-    answer = desk.post(reverse("campaigns:keep_likely", args=[draft.uuid]))
-    assert answer.url == reverse("campaigns:review", args=[draft.uuid])
-    draft.refresh_from_db()
-    made = ShopperList.objects.get()
-    assert (draft.segment.name, made.n_members) == ("Likely to like “Draft”", found.n_likely)
-    assert draft.segment.rule == {"all": [{"list": str(made.uuid)}]}
-    members = set(made.members.values_list("shopper_id", flat=True))
-    mugs = {shopper.pk for shopper in addresses[::2]}
-    assert len(members & mugs) > 0.9 * len(members)
-
-
-def test_the_audience_of_before_still_holds(addresses, inbox):
-    themes.learn()
-    few = Segment.objects.create(name="Few", rule={"field": "country", "op": "=", "value": "FR"})
-    Shopper.objects.filter(pk__in=[one.pk for one in addresses[:20]]).update(country="FR")
-    draft = draft_about(inbox, "Mugs", segment=few)
-    made = suits.keep_likely(draft, by=None)
-    assert made.rule["all"][0] == {"segment": str(few.uuid)}
-    assert 0 < ShopperList.objects.get().n_members <= 12
-    Shopper.objects.all().update(country="GB")
-    nobody = draft_about(inbox, "Mugs", segment=few)
-    with pytest.raises(InputError):
-        suits.keep_likely(nobody, by=None)
-
-
-@pytest.fixture
-def meanwhile(monkeypatch):
-    """Let something happen while those who are likely to like a mail are looked for."""
-
-    def set_to(happens):
-        find = themes.likely
-
-        def likely(*asked):
-            found = find(*asked)
-            happens()
-            return found
-
-        monkeypatch.setattr(themes, "likely", likely)
-
-    return set_to
-
-
-def test_what_the_marketer_changed_while_they_were_looked_for_stays(addresses, inbox, desk, meanwhile):
-    themes.learn()
-    draft, door = draft_about(inbox, "Mugs"), "campaigns:audience"
-    changed = {"name": "Autumn", "segment": "", "control_share": "0.2"}
-    meanwhile(lambda: desk.post(reverse(door, args=[draft.uuid]), changed))
-    desk.post(reverse("campaigns:keep_likely", args=[draft.uuid]))
-    draft.refresh_from_db()
-    assert (draft.name, draft.control_share) == ("Autumn", 0.2)
-    assert draft.segment.name == "Likely to like “Draft”"
-
-
-def test_an_audience_that_was_changed_while_they_were_looked_for_stays_as_it_is(addresses, inbox, desk, meanwhile):
-    themes.learn()
-    draft, few = draft_about(inbox, "Mugs"), Segment.objects.create(name="Few", rule={"all": []})
-    changed = {"name": "Draft", "segment": few.pk, "control_share": "0.0"}
-    meanwhile(lambda: desk.post(reverse("campaigns:audience", args=[draft.uuid]), changed))
-    page = desk.post(reverse("campaigns:keep_likely", args=[draft.uuid]), follow=True).content.decode()
-    assert "The audience was changed meanwhile, so it stays as it is." in page
-    draft.refresh_from_db()
-    assert draft.segment == few
-
-
-def test_of_a_large_audience_a_sample_is_asked_and_a_worker_does_the_rest(
-    addresses, inbox, desk, monkeypatch, settings
-):
-    themes.learn()
-    draft = draft_about(inbox, "Mugs")
-    exact = suits.suits(draft).n_likely
-    monkeypatch.setattr(suits, "SAMPLE", 100)
-    found = suits.suits(draft)
-    assert found.is_sample
-    assert found.low <= exact <= found.high
-    assert "from a sample" in desk.get(reverse("campaigns:suits", args=[draft.uuid])).content.decode()
-    monkeypatch.setattr(suits, "AT_ONCE", 10)
-    desk.post(reverse("campaigns:keep_likely", args=[draft.uuid]))
-    draft.refresh_from_db()
-    tasks.keep_likely(draft.pk, 0)
-    draft.refresh_from_db()
-    assert ShopperList.objects.get(name="Likely to like “Draft”").n_members == exact
 
 
 def test_the_task_learns_once_until_there_is_something_new(shop_of_tastes):
@@ -354,11 +206,3 @@ def test_a_draft_remembers_the_ready_made_email_it_began_with(desk, ready):
     assert set(ready.variants.values_list("template", flat=True)) == {"we_miss_you"}
     desk.post(reverse("campaigns:duplicate", args=[ready.uuid]))
     assert Variant.objects.filter(template="we_miss_you").count() == 4
-
-
-def test_no_stranger_sees_or_narrows_an_audience(client, client_for, manager, shop_of_tastes, inbox):
-    draft = draft_about(inbox, "Mugs")
-    for door, method in (("suits", "get"), ("keep_likely", "post")):
-        url = reverse(f"campaigns:{door}", args=[draft.uuid])
-        assert getattr(client, method)(url).status_code == 302
-        assert getattr(client_for(manager), method)(url).status_code == 403
