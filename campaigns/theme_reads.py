@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db.models import Case, Count, F, IntegerField, Min, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, F, IntegerField, Min, OuterRef, Q, QuerySet, Value, When
 
 from behaviour.models import Product
 from campaigns.core import mail_words
@@ -43,6 +43,21 @@ def campaigns_to_learn_from(at: datetime) -> list[int]:
             break
         found.append(row["campaign"])
     return found[::-1]
+
+
+def new_campaigns(since: datetime, at: datetime, known: Collection[int]) -> bool:
+    """Say whether the first mails of a campaign had their time between two moments; ``known`` ones are not asked for.
+
+    Looked up by when mails were sent: what was settled before costs nothing.
+    """
+    sent = Message.objects.filter(state=Message.State.SENT, bounced_at=None).exclude(campaign__in=known).order_by()
+    windows = [
+        sent.filter(sent_at__gt=since - SETTLED, sent_at__lte=at - SETTLED),
+        sent.filter(campaign__demo=True, sent_at__gt=since - SETTLED_DEMO, sent_at__lte=at - SETTLED_DEMO),
+    ]
+    found = {pk for rows in windows for pk in rows.values_list("campaign", flat=True).distinct()}
+    before = Exists(settled(since).filter(campaign=OuterRef("pk")))
+    return bool(found) and Campaign.objects.filter(~before, pk__in=found).exists()
 
 
 def mails(

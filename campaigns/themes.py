@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+from django.core.cache import cache
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -25,6 +26,7 @@ BATCH, KEPT = 20_000, 10
 # Mails that are alike by less than this are called alike by nobody.
 ALIKE = 0.3
 AGAIN_AFTER = timedelta(days=1)
+LOOKED_AT = "new-themes-looked-for"
 UNKNOWN, UNTESTED, FAILED, PASSED = "unknown", "untested", "failed", "passed"
 
 
@@ -67,13 +69,18 @@ def learn(now: datetime | None = None) -> ThemeRun | None:
 def is_due(now: datetime | None = None) -> bool:
     """Say whether there is something new to learn: once a day, and sooner when another campaign had its time."""
     now, last = now or timezone.now(), current()
-    ids = theme_reads.campaigns_to_learn_from(now)
     if last is None:
-        return bool(ids)
-    grown = set(ids) != set(last.model["campaigns"])
-    return grown or (bool(ids) and now - last.at >= AGAIN_AFTER and theme_reads.settled(now).filter(
+        return theme_reads.settled(now).exists()
+    if now - last.at >= AGAIN_AFTER and theme_reads.settled(now).filter(
         sent_at__gt=last.at - theme_reads.SETTLED
-    ).exists())  # fmt: skip
+    ).exists():  # fmt: skip
+        return True
+    # Asked every ten minutes: of all mails only those are looked at that had their time since it was asked last.
+    since = max(last.at, cache.get(LOOKED_AT, last.at))
+    if theme_reads.new_campaigns(since, now, last.model["campaigns"]):
+        return True
+    cache.set(LOOKED_AT, now, AGAIN_AFTER.total_seconds())
+    return False
 
 
 def current() -> ThemeRun | None:

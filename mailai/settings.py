@@ -248,7 +248,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-lists": {"task": "segments.tasks.sweep_lists", "schedule": 15},
     "sweep-training": {"task": "recommender.tasks.sweep_training", "schedule": 20},
     "train-nightly": {"task": "recommender.tasks.request_nightly_training", "schedule": 86_400},
-    # Nearly always two small queries: once a week it asks for searches.
+    # A few small queries: once a week it asks for searches. Where nothing calls for them, it counts events once a day.
     "tune-weekly": {"task": "recommender.tasks.request_weekly_tuning", "schedule": 3600},
     "sweep-campaigns": {"task": "campaigns.tasks.sweep", "schedule": 5},
     "load-tracking": {"task": "campaigns.tasks.load_tracking", "schedule": 3},

@@ -132,6 +132,7 @@ class Tuning(_Attempted):
     # Shoppers on whom settings are searched, and the others, who judge what was found.
     n_shoppers = models.PositiveIntegerField(default=0)
     n_judges = models.PositiveIntegerField(default=0)
+    # Those that say something about liking a product (queries.telling_events).
     n_events = models.PositiveBigIntegerField(default=0)
     # {"number": of the best trial, "value", "low", "high"}: its paired difference in NDCG to the defaults, for judges.
     found = models.JSONField(default=dict, blank=True)

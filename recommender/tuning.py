@@ -8,6 +8,7 @@ from math import nan
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -42,6 +43,7 @@ LEAST_SECONDS, MOST_SECONDS = 1.0, 240 * 60.0
 # By itself MailAI tunes once a week, the live algorithm and so many of the best others, those for which the events have
 # become a twentieth more since the last time.
 WEEK, N_CHALLENGERS, GROWTH = timedelta(days=7), 3, 1.05
+N_EVENTS, DAY_SECONDS = "events-to-tune-on", 86_400
 Told = Callable[[Trial], None]
 # The rehearsal of the search that this process worked on last, and when it was read.
 _kept: dict[int, tuple[Rehearsal, float]] = {}
@@ -157,7 +159,7 @@ def _rehearsal(work: Claimed) -> Rehearsal:
     shop = read_shop(tuning.created_at, work.beat)
     parts = rehearsal(shop.log, split_by_time(shop.log, TEST_SHARE), k=K, seed=tuning.seed, catalogue=shop.catalogue)
     n, judges = n_shoppers(parts.searched), n_shoppers(parts.judged)
-    work.update(n_shoppers=n, n_judges=judges, n_events=len(shop.log.users), demo=shop.demo)
+    work.update(n_shoppers=n, n_judges=judges, n_events=int(shop.log.liked.sum()), demo=shop.demo)
     if min(n, judges) < MIN_TEST_SHOPPERS:
         text = _("Only %(n)s shoppers could try settings out, %(needed)s are needed to tell luck from quality.")
         raise StateError(text % {"n": n + judges, "needed": 2 * MIN_TEST_SHOPPERS})
@@ -242,9 +244,10 @@ def request_weekly() -> list[tuple[int, int]]:
     """Once a week queue searches for those whose events have grown; they share MAILAI_TUNING_MINUTES."""
     seconds = settings.MAILAI_TUNING_MINUTES * 60.0
     lately = Tuning.objects.filter(by_itself=True, created_at__gt=timezone.now() - WEEK)
-    if not seconds or not queries.serving_run() or lately.exists():
+    if not seconds or lately.exists() or not queries.serving_run():
         return next_one()
-    n_events = queries.telling_events().count()
+    # After a quiet week this is asked every hour, and counting the events of a large shop takes long.
+    n_events = cache.get_or_set(N_EVENTS, queries.telling_events().count, DAY_SECONDS) or 0
     due = [name for name in candidates() if n_events >= GROWTH * queries.events_of_last_tuning(name)]
     for name in due:
         request_tuning(name, min(seconds / len(due), MOST_SECONDS), by_itself=True)

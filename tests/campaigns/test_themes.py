@@ -3,17 +3,21 @@
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from behaviour.models import Shopper
 from campaigns import suits, tasks, theme_reads, themes, topics
 from campaigns.core import mail_words
 from campaigns.models import Campaign, Message, ThemeRun, Variant
 from mailai.errors import StateError
 from recommender.core.theme_exam import LIKELY
 from recommender.core.theme_text import Said
-from tests.campaigns.tastes import KINDS, N_SHOPPERS, draft_about, send_to_tastes
+from tests.campaigns.tastes import KINDS, N_SHOPPERS, draft_about, message, send_to_tastes
 
 
 def test_nothing_sent_is_nothing_learnt(shop, inbox):
@@ -93,18 +97,51 @@ def test_one_campaign_is_learnt_from_and_not_trusted(inbox, make_product, desk):
     assert "1 campaign with" in page
 
 
-def test_the_task_learns_once_until_there_is_something_new(shop_of_tastes):
+def learnt_hours_ago(hours):
+    ThemeRun.objects.update(at=timezone.now() - timedelta(hours=hours))
+    cache.clear()
+
+
+@pytest.mark.parametrize(("demo", "hours"), [(False, 25), (True, 2)])
+def test_the_task_learns_once_until_another_campaign_had_its_time(shop_of_tastes, inbox, demo, hours):
     tasks.learn_themes()
     tasks.learn_themes()
     assert ThemeRun.objects.count() == 1
-    last = Campaign.objects.get(name="Sent 9")
-    Message.objects.filter(campaign=last).update(sent_at=timezone.now() - timedelta(hours=2))
+    learnt_hours_ago(hours=3)
+    new, fresh = (draft_about(inbox, "Mugs", name=name, demo=demo) for name in ("New", "Fresh"))
+    now = timezone.now()
+    message(fresh, shop_of_tastes[0], now, clicked=False).save()
+    message(Campaign.objects.get(name="Sent 9"), Shopper.objects.create(), now, clicked=True).save()
     tasks.learn_themes()
-    assert "Sent 9" not in names_of(ThemeRun.objects.first())
-    last.demo = True
-    last.save()
+    assert ThemeRun.objects.count() == 1
+    cache.clear()
+    message(new, shop_of_tastes[0], now - timedelta(hours=hours), clicked=False).save()
     tasks.learn_themes()
-    assert "Sent 9" in names_of(ThemeRun.objects.first())
+    tasks.learn_themes()
+    assert ThemeRun.objects.count() == 2
+    assert names_of(themes.current()) & {"New", "Fresh"} == {"New"}
+
+
+def test_the_task_learns_again_after_a_day_in_which_mails_had_their_time(shop_of_tastes):
+    tasks.learn_themes()
+    learnt_hours_ago(hours=25)
+    tasks.learn_themes()
+    assert ThemeRun.objects.count() == 1
+    sent = timezone.now() - timedelta(hours=30)
+    message(Campaign.objects.get(name="Sent 9"), Shopper.objects.create(), sent, clicked=True).save()
+    tasks.learn_themes()
+    assert ThemeRun.objects.count() == 2
+
+
+@pytest.mark.parametrize("hours", [1, 25])
+def test_the_task_does_not_count_the_mails_of_the_shop_to_find_nothing_new(shop_of_tastes, hours):
+    tasks.learn_themes()
+    learnt_hours_ago(hours)
+    with CaptureQueriesContext(connection) as asked:
+        tasks.learn_themes()
+    about_mails = [one["sql"] for one in asked if '"campaigns_message"' in one["sql"]]
+    assert about_mails
+    assert all('"sent_at" >' in sql and "GROUP BY" not in sql for sql in about_mails)
 
 
 def names_of(run):

@@ -6,6 +6,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from mailai.accounts.models import AuditEntry
@@ -321,7 +323,24 @@ def test_a_week_in_which_little_happened_tunes_only_what_never_was(tastes, setti
     week_ago = timezone.now() - tuning.WEEK - timedelta(hours=1)
     Tuning.objects.update(state="done", n_events=800, created_at=week_ago)
     assert tuning.request_weekly() == []
+    # It is asked every hour; all events are counted once a day.
+    with CaptureQueriesContext(connection) as queries:
+        tasks.request_weekly_tuning()
+    assert not [one["sql"] for one in queries if '"behaviour_event"' in one["sql"]]
     Tuning.objects.filter(pk=asked[1].pk).update(n_events=700)
+    ((pk, _turn),) = tuning.request_weekly()
+    assert Tuning.objects.get(pk=pk).algorithm == "user_based"
+
+
+def test_ratings_of_few_stars_do_not_hide_that_events_have_grown(tastes, few_trials, make_event):
+    for shopper in tastes["shoppers"]:
+        make_event(shopper, "rating", product=tastes["products"][0], amount=2, at=NOW - timedelta(days=50))
+    one = tuning.tune(tuning.request_tuning("user_based", PLENTY, by_itself=True).pk)
+    assert (one.state, one.n_events) == ("done", 800)
+    live("user_based")
+    Tuning.objects.update(created_at=timezone.now() - tuning.WEEK - timedelta(hours=1))
+    for shopper in tastes["shoppers"][:40]:
+        make_event(shopper, product=tastes["products"][0], at=NOW - timedelta(days=1))
     ((pk, _turn),) = tuning.request_weekly()
     assert Tuning.objects.get(pk=pk).algorithm == "user_based"
 
