@@ -57,16 +57,21 @@ def chart(live: TrainingRun) -> Chart | None:
 
 
 def _finding(ours: Sequence[Any]) -> str:
+    """Compare the two newest trainings: each was examined on its own days, so only ranges that lie apart differ."""
     last = ours[-1].ndcg
+    figures = {"model": name_of(ours[-1].algorithm), "value": f"{last['value']:.3f}"}
     if len(ours) == 1:
-        return _("The first training of the live model ranks at %(value)s") % {"value": f"{last['value']:.3f}"}
-    before = ours[-2].ndcg["value"]
-    figures = {"value": f"{last['value']:.3f}", "before": f"{before:.3f}"}
-    if before > last["high"]:
-        return _("The live model ranks at %(value)s, after %(before)s: look at what changed") % figures
-    if before < last["low"]:
-        return _("The live model ranks at %(value)s, better than the %(before)s before") % figures
-    return _("The live model ranks as well as in its last training: %(value)s") % figures
+        return _("The first training of %(model)s ranks at %(value)s") % figures
+    before = ours[-2].ndcg
+    figures["before"] = f"{before['value']:.3f}"
+    if before["low"] > last["high"]:
+        return (
+            _("The newest training of %(model)s ranks at %(value)s, after %(before)s: look at what changed") % figures
+        )
+    if before["high"] < last["low"]:
+        return _("The newest training of %(model)s ranks at %(value)s, better than the %(before)s before") % figures
+    text = _("The newest training of %(model)s ranks at %(value)s, no different for sure from the %(before)s before")
+    return text % figures
 
 
 def _series(name: str, runs: Sequence[Any], colour: str) -> Series:

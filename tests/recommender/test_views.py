@@ -283,7 +283,8 @@ def test_the_history_of_trainings_is_charted_with_who_went_live(client_for, mana
     for _night in range(2):
         _popular, personal = train_all()
     page = page_of(client_for(manager))
-    assert "The live model ranks as well as in its last training" in page
+    value = f"{personal.metrics['ndcg']['value']:.3f}"
+    assert f"The newest training of Shoppers like you ranks at {value}, no different for sure from the {value}" in page
     figure = json.loads(page.split('id="training-history" type="application/json">')[1].split("</script>")[0])
     names = [trace.get("name") for trace in figure["data"]]
     assert names[-3:] == ["Most popular", "Shoppers like you", "Went live"]
@@ -292,6 +293,33 @@ def test_the_history_of_trainings_is_charted_with_who_went_live(client_for, mana
     # The first most popular, and both of the better one.
     assert len(figure["data"][-1]["text"]) == 3
     assert f"Went live: Shoppers like you v{personal.pk}" in figure["data"][-1]["text"]
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        # value, low, high of the training before; the newest one ranks at 0.30, 0.25 to 0.35.
+        (None, "The first training of Shoppers like you ranks at 0.300"),
+        ((0.36, 0.32, 0.40), "ranks at 0.300, no different for sure from the 0.360 before"),
+        ((0.24, 0.20, 0.28), "ranks at 0.300, no different for sure from the 0.240 before"),
+        (
+            (0.42, 0.37, 0.47),
+            "The newest training of Shoppers like you ranks at 0.300, after 0.420: look at what changed",
+        ),
+        ((0.20, 0.16, 0.24), "The newest training of Shoppers like you ranks at 0.300, better than the 0.200 before"),
+    ],
+)
+def test_trainings_differ_only_where_their_ranges_lie_apart(client_for, manager, shop, tastes, before, said):
+    train_all()
+    if before:
+        train_all()
+    runs = TrainingRun.objects.filter(algorithm="user_based").order_by("-pk")
+    for run, ends in zip(runs, [(0.30, 0.25, 0.35), before], strict=False):
+        run.metrics["ndcg"] = dict(zip(("value", "low", "high"), ends, strict=True))
+        run.save()
+    page = page_of(client_for(manager))
+    assert said in page
+    assert "The live model ranks" not in page
 
 
 def test_a_manager_tunes_and_the_next_training_says_what_it_used(client_for, manager, shop, tastes, monkeypatch):
