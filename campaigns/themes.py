@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.utils import timezone
 from campaigns import theme_reads
 from campaigns.models import Campaign, ThemeRun
 from recommender.core import themes as core
-from recommender.core.theme_exam import LIKELY, examine
+from recommender.core.theme_exam import LIKELY, MIN_SHOPPERS, Exam, examine
 from recommender.core.theme_text import kinship
 from recommender.core.themes import Liking, Rates, Themes
 
@@ -27,6 +27,9 @@ BATCH, KEPT = 20_000, 10
 ALIKE = 0.3
 AGAIN_AFTER = timedelta(days=1)
 LOOKED_AT = "new-themes-looked-for"
+# Whose answers each use rests on, and what an exam of today says.
+ASKED = {"difference": ("n_likely_shoppers", "n_other_shoppers"), "gain": ("n_choosers",)}
+SAID = {one.name for one in fields(Exam)}
 UNKNOWN, UNTESTED, FAILED, PASSED = "unknown", "untested", "failed", "passed"
 
 
@@ -67,10 +70,15 @@ def learn(now: datetime | None = None) -> ThemeRun | None:
 
 
 def is_due(now: datetime | None = None) -> bool:
-    """Say whether there is something new to learn: once a day, and sooner when another campaign had its time."""
+    """Say whether there is something new to learn: once a day, and sooner when another campaign had its time.
+
+    An exam that says less than those of today is made again at once.
+    """
     now, last = now or timezone.now(), current()
     if last is None:
         return theme_reads.settled(now).exists()
+    if last.exam and set(last.exam) != SAID:
+        return True
     if now - last.at >= AGAIN_AFTER and theme_reads.settled(now).filter(
         sent_at__gt=last.at - theme_reads.SETTLED
     ).exists():  # fmt: skip
@@ -96,11 +104,12 @@ def standing(run: ThemeRun | None, what: str) -> str:
     """Return whether a use may be trusted: UNKNOWN, UNTESTED, FAILED or PASSED.
 
     ``what`` is "difference" (the likely click more often than the others) or "gain" (the mail chosen for her is clicked
-    more often than the one most clicked overall). Passed is only what lies above zero with its whole interval.
+    more often than the one most clicked overall). Passed is only what lies above zero with its whole interval; what
+    fewer than MIN_SHOPPERS shoppers answered is untested.
     """
     if run is None:
         return UNKNOWN
-    if not run.exam:
+    if not run.exam or min(run.exam.get(name, 0) for name in ASKED[what]) < MIN_SHOPPERS:
         return UNTESTED
     return PASSED if run.exam[what]["low"] > 0 else FAILED
 

@@ -13,6 +13,8 @@ TEST_SHARE = 0.2
 MIN_LEARNT, MIN_TESTED = 2, 2
 # Fewer than so many clicks in the test tell nothing.
 MIN_CLICKS = 30
+# Answers of fewer shoppers prove nothing: drawn again and again, a handful are always the same.
+MIN_SHOPPERS = 30
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Exam:
     likely, others : click rates of those who were likely to like a mail, and of the rest
     difference : likely less others, with its interval over shoppers
     n_likely : mails of the likely
+    n_likely_shoppers, n_other_shoppers : shoppers with a mail of the likely, and with one of the rest
     n_choosers : shoppers with several of the tested mails, of which they clicked some and not all
     picked, popular : share of them who clicked the mail that was chosen for them, and the one most clicked overall
     gain : picked less popular, paired, with its interval over these shoppers
@@ -39,6 +42,8 @@ class Exam:
     others: float
     difference: Interval
     n_likely: int
+    n_likely_shoppers: int
+    n_other_shoppers: int
     n_choosers: int
     picked: float
     popular: float
@@ -50,7 +55,8 @@ def examine(sent: Exposures, among: np.ndarray, *, seed: int = 0) -> Exam | None
 
     The newest fifth of the themes is held back, at least two; at least two others are learnt from. Both choices, the
     personal one and "most clicked overall", know of a tested mail only what it says: its rate is that of the mails like
-    it, so that they differ in nothing but the shopper. Equal scores share the place.
+    it, so that they differ in nothing but the shopper. Equal scores share the place. An interval over fewer than
+    MIN_SHOPPERS shoppers is narrower than it may be, and must not be read.
     """
     n_themes = sent.shape[1]
     n_tested = max(MIN_TESTED, round(n_themes * TEST_SHARE))
@@ -65,12 +71,15 @@ def examine(sent: Exposures, among: np.ndarray, *, seed: int = 0) -> Exam | None
     factors = np.stack([liking(themes, row).factor for row in kin])
     own = factors[tested.themes - first, tested.shoppers]
     rates = expected_rates(themes.rates, themes.sent, kin)[tested.themes - first]
-    likely, others, difference = _groups(tested, own >= LIKELY, seed)
+    is_likely = own >= LIKELY
+    likely, others, difference = _groups(tested, is_likely, seed)
     hits = _hits(tested, {"picked": rates * own, "popular": rates})
     gain = _paired(hits, seed)
     return Exam(
         n_learnt=first, n_tested=n_tested, n_mails=len(tested.themes), n_clicks=int(tested.clicked.sum()),
-        likely=likely, others=others, difference=difference, n_likely=int((own >= LIKELY).sum()),
+        likely=likely, others=others, difference=difference, n_likely=int(is_likely.sum()),
+        n_likely_shoppers=len(np.unique(tested.shoppers[is_likely])),
+        n_other_shoppers=len(np.unique(tested.shoppers[~is_likely])),
         n_choosers=len(hits), picked=float(hits[:, 0].mean()) if len(hits) else 0.0,
         popular=float(hits[:, 1].mean()) if len(hits) else 0.0, gain=gain,
     )  # fmt: skip

@@ -13,16 +13,23 @@ KINDS = ("Mugs", "Bags")
 
 
 def send_to_tastes(inbox, *, likes, others, n_campaigns=N_CAMPAIGNS):
+    draws = np.random.default_rng(4).random((n_campaigns, N_SHOPPERS)).T
+    liked = np.arange(N_SHOPPERS)[:, None] % 2 == np.arange(n_campaigns) % 2
+    return send_drawn(inbox, np.ones_like(liked), draws < np.where(liked, likes, others))
+
+
+def send_drawn(inbox, got, clicked):
+    """Send campaigns in turn; both bool of shape (n_shoppers, n_campaigns)."""
+    n_shoppers, n_campaigns = got.shape
     people = Shopper.objects.bulk_create(
-        Shopper(external_id=f"t{n}", marketing="given", country="GB") for n in range(N_SHOPPERS)
+        Shopper(external_id=f"t{n}", marketing="given", country="GB") for n in range(n_shoppers)
     )
-    rng, now = np.random.default_rng(4), timezone.now()
+    now = timezone.now()
     for number in range(n_campaigns):
         campaign = draft_about(inbox, KINDS[number % 2], name=f"Sent {number}", state=Campaign.State.FINISHED)
         at = now - timedelta(days=3 * (n_campaigns - number))
         Message.objects.bulk_create(
-            message(campaign, shopper, at, clicked=rng.random() < (likes if n % 2 == number % 2 else others))
-            for n, shopper in enumerate(people)
+            message(campaign, people[n], at, clicked=clicked[n, number]) for n in np.flatnonzero(got[:, number])
         )
     return people
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.core.cache import cache
 from django.core.management import call_command
@@ -17,7 +18,7 @@ from campaigns.models import Campaign, Message, ThemeRun, Variant
 from mailai.errors import StateError
 from recommender.core.theme_exam import LIKELY
 from recommender.core.theme_text import Said
-from tests.campaigns.tastes import KINDS, N_SHOPPERS, draft_about, message, send_to_tastes
+from tests.campaigns.tastes import KINDS, N_SHOPPERS, draft_about, message, send_drawn, send_to_tastes
 
 
 def test_nothing_sent_is_nothing_learnt(shop, inbox):
@@ -83,7 +84,7 @@ def test_where_tastes_do_not_show_everybody_gets_what_is_clicked_most(inbox, mak
     assert len({tuple(choice.campaign_id for choice in row) for row in order.values()}) == 1
     assert {choice.factor for row in order.values() for choice in row} == {1.0}
     page = desk.get(reverse("campaigns:suits", args=[drafts[0].uuid])).content.decode()
-    assert "can’t be told for this shop" in page
+    assert "until then nobody is left out" in page
     assert "keep-likely" not in page
     with pytest.raises(StateError):
         suits.keep_likely(drafts[0], by=None)
@@ -95,6 +96,54 @@ def test_one_campaign_is_learnt_from_and_not_trusted(inbox, make_product, desk):
     assert themes.standing(themes.learn(), "difference") == "untested"
     page = desk.get(reverse("campaigns:suits", args=[draft_about(inbox, "Mugs").uuid])).content.decode()
     assert "1 campaign with" in page
+
+
+@pytest.mark.parametrize("seed", [110, 265])
+def test_a_handful_of_shoppers_prove_no_choice(inbox, make_product, desk, seed):
+    """Learnt are tastes; what is tested is clicked by chance, and twelve shoppers got both of it."""
+    for kind in KINDS:
+        make_product(sku=kind, category=kind)
+    rng, liked = np.random.default_rng(seed), np.arange(N_SHOPPERS)[:, None] % 2 == np.arange(10) % 2
+    chance, got = np.where(liked, 0.5, 0.05), np.ones_like(liked)
+    chance[:, 8:] = 0.3
+    got[12:120, 9] = got[120:, 8] = False
+    people = send_drawn(inbox, got, rng.random(chance.shape) < chance)
+    run = themes.learn()
+    assert run.exam["n_choosers"] <= 12
+    # An interval of so few is too narrow.
+    assert run.exam["gain"]["low"] > 0
+    assert themes.standing(run, "gain") == "untested"
+    drafts = [draft_about(inbox, kind) for kind in KINDS]
+    order = themes.themes_for([one.pk for one in people], drafts)
+    assert {choice.factor for row in order.values() for choice in row} == {1.0}
+    # Many were likely to like what they got, and did not click it.
+    assert themes.standing(run, "difference") == "failed"
+    page = desk.get(reverse("campaigns:suits", args=[drafts[0].uuid])).content.decode()
+    assert "can’t be told for this shop" in page
+    assert "keep-likely" not in page
+
+
+def test_a_handful_of_shoppers_who_are_likely_prove_nothing(inbox, make_product, desk):
+    for kind in KINDS:
+        make_product(sku=kind, category=kind)
+    got = np.ones((N_SHOPPERS, 10), bool)
+    send_drawn(inbox, got, np.broadcast_to(np.arange(N_SHOPPERS)[:, None] < 20, got.shape))
+    run = themes.learn()
+    assert run.exam["n_likely_shoppers"] == 20
+    assert run.exam["difference"]["low"] > 0
+    assert themes.standing(run, "difference") == "untested"
+    page = desk.get(reverse("campaigns:suits", args=[draft_about(inbox, "Mugs").uuid])).content.decode()
+    assert "It can be tested from four campaigns on" in page
+    assert "Tested on the newest" not in page
+
+
+def test_an_exam_that_says_less_than_those_of_today_is_made_again(shop_of_tastes):
+    run = themes.learn()
+    assert not themes.is_due()
+    del run.exam["n_likely_shoppers"]
+    run.save()
+    assert themes.standing(run, "difference") == "untested"
+    assert themes.is_due()
 
 
 def learnt_hours_ago(hours):

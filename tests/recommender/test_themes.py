@@ -160,6 +160,8 @@ def test_the_exam_sees_a_taste_and_no_taste_where_there_is_none():
     exam = examine(sent, kin)
     assert (exam.n_learnt, exam.n_tested, exam.n_mails) == (10, 2, 6000)
     assert exam.difference["low"] > 0
+    assert exam.n_likely_shoppers <= min(exam.n_likely, 3000)
+    assert exam.n_likely_shoppers + exam.n_other_shoppers >= 3000
     assert exam.likely > exam.others
     assert exam.gain["low"] > 0
     assert exam.picked - exam.popular == pytest.approx(exam.gain["value"])
