@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from recommender.core.interactions import PURCHASE, bought_items
-from recommender.core.intervals import interval, resampled_means
+from recommender.core.intervals import Interval, interval, interval_of_many, resampled_means
 from recommender.core.splitting import Log, Split
 
 # With fewer tested users nothing is said of a group; small countries are put together.
@@ -113,8 +113,8 @@ def compared(values: np.ndarray, groups: Sequence[Group], seed: int = 0) -> list
     Returns
     -------
     For each group "by", "group", "least", "most", "shoppers"; the mean as "ndcg", "ndcg_low", "ndcg_high"; and
-    "difference", "difference_low", "difference_high": group minus whole on the same resamples (95 %, bootstrap over
-    all users). "worse": that interval lies below zero.
+    "difference", "difference_low", "difference_high": group minus whole on the same resamples (bootstrap over all
+    users; those of all groups together hold with 95 %). "worse": that interval lies below zero.
 
     Source: Ekstrand et al. (2018), FAT*, "All the cool kids, how do they fit in?".
     """
@@ -127,10 +127,12 @@ def compared(values: np.ndarray, groups: Sequence[Group], seed: int = 0) -> list
     whole, shares, sums = means[:, :1], means[:, 1 : len(told) + 1], means[:, len(told) + 1 :]
     # A group of thirty that is never drawn: once in 10^13 resamples.
     of_group = sums / np.maximum(shares, 1 / len(values))
-    return [
-        _told(group, values, interval(values[group.members].mean(), of_group[:, n]), of_group[:, n] - whole[:, 0])
-        for n, group in enumerate(told)
-    ]
+    rows = []
+    for n, group in enumerate(told):
+        mean = interval(values[group.members].mean(), of_group[:, n])
+        apart = interval_of_many(mean["value"] - values.mean(), of_group[:, n] - whole[:, 0], len(told))
+        rows.append(_told(group, mean, apart))
+    return rows
 
 
 def sure_differences(
@@ -147,18 +149,18 @@ def sure_differences(
     Returns
     -------
     For each group "by", "group", "least", "most", "shoppers", and "over": {other model: [mean difference in the group,
-    low, high]} of those whose 95 % interval does not contain zero; groups without any are left out.
+    low, high]} of those whose interval does not contain zero; groups without any are left out. For each other model
+    the intervals of all groups together hold with 95 %.
     """
     if not differences:
         return []
     names, values = list(differences), np.column_stack(list(differences.values()))
+    judged = [group for group in groups if group.members.sum() >= MIN_GROUP]
     rows = []
-    for group in groups:
+    for group in judged:
         ours = values[group.members]
-        if len(ours) < MIN_GROUP:
-            continue
         drawn = resampled_means(ours, seed)
-        told = {name: interval(ours[:, n].mean(), drawn[:, n]) for n, name in enumerate(names)}
+        told = {name: interval_of_many(ours[:, n].mean(), drawn[:, n], len(judged)) for n, name in enumerate(names)}
         sure = {name: one for name, one in told.items() if one["low"] > 0 or one["high"] < 0}
         if sure:
             over = {name: [round(one[end], 5) for end in ("value", "low", "high")] for name, one in sure.items()}
@@ -167,8 +169,7 @@ def sure_differences(
     return rows
 
 
-def _told(group: Group, values: np.ndarray, mean: dict[str, float], differences: np.ndarray) -> dict[str, Any]:
-    difference = interval(mean["value"] - values.mean(), differences)
+def _told(group: Group, mean: Interval, difference: Interval) -> dict[str, Any]:
     numbers = {"ndcg": mean["value"], "ndcg_low": mean["low"], "ndcg_high": mean["high"]}
     numbers |= {"difference": difference["value"]}
     numbers |= {"difference_low": difference["low"], "difference_high": difference["high"]}

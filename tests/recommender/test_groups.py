@@ -80,6 +80,43 @@ def test_the_group_that_gets_worse_picks_is_named_and_a_lucky_difference_is_not(
     assert first["ndcg_high"] - first["ndcg_low"] == pytest.approx(width, rel=0.15)
 
 
+def equal_groups(n):
+    """Groups of a hundred users each."""
+    return [Group("country", f"Group {g}", np.arange(n * 100) // 100 == g) for g in range(n)]
+
+
+@pytest.mark.parametrize(("n", "sure"), [(1, True), (12, False)])
+def test_the_more_groups_are_looked_at_the_more_a_win_must_be_worth(n, sure):
+    # The first group is 2.4 standard errors ahead: enough where it is the only one, not among twelve (2.87).
+    ahead = np.tile([-1.0, 1.0], n * 50)
+    ahead[:100] += 2.4 * ahead[:100].std() / 10
+    told = groups.sure_differences({"other": ahead, "behind": -ahead}, equal_groups(n))
+    assert [(row["group"], list(row["over"])) for row in told] == ([("Group 0", ["other", "behind"])] if sure else [])
+
+
+def test_a_group_is_called_worse_as_one_of_many():
+    def worst(n, errors):
+        values = np.tile([-1.0, 1.0], n * 50)
+        values[:100] -= errors / 10
+        return groups.compared(values, equal_groups(n))[0]["worse"]
+
+    # Of two groups the difference to the whole is half of that to the other.
+    assert worst(2, 4.0)
+    assert not worst(12, 2.5)
+    assert worst(12, 4.0)
+
+
+def test_chance_alone_hardly_ever_makes_a_group_win_or_lose():
+    rng = np.random.default_rng(11)
+    found = 0
+    for shop in range(60):
+        values, many = rng.normal(size=1200), equal_groups(12)
+        found += bool(groups.sure_differences({"other": values}, many, shop))
+        found += any(row["worse"] for row in groups.compared(values, many, shop))
+    # 60 times 5 % and 60 times 2.5 %; intervals of single groups find about 40.
+    assert found < 12
+
+
 def test_exposure_of_the_popular_stands_beside_their_share_of_purchases():
     # Ten items: item 0 has six buyers, items 1 to 4 one each, items 5 to 8 are only looked at, item 9 is only shown.
     users = np.array([0, 1, 2, 3, 4, 5, 0, 0, 0, 1, 2, 2, 2, 2, 0, 1])
