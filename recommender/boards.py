@@ -16,6 +16,7 @@ from recommender.core.algorithms import BASELINE
 from recommender.duels import Duel, best_single, duel, wins
 from recommender.models import TrainingRun
 from recommender.picks import Pick
+from recommender.said import said
 from recommender.words import LABELS, STEP_LABELS, label_of, name_of
 
 LIVE, CHALLENGER, BASE, OTHER = "live", "challenger", "baseline", "other"
@@ -103,11 +104,6 @@ def axis(board: list[Row]) -> dict[str, float]:
     low, high = min((e["low"] for e in ends), default=0.0), max((e["high"] for e in ends), default=1.0)
     room = (high - low) * 0.1 or 0.01
     return {"low": low - room, "high": high + room}
-
-
-def said(reason: str) -> str:
-    """Return a stored verdict in the reader's language: a worker wrote it in the language of the code."""
-    return _(reason) if reason else ""
 
 
 def finding(live: TrainingRun, board: list[Row]) -> tuple[str, str]:
@@ -202,7 +198,7 @@ def health(live: TrainingRun) -> list[Fact]:
     for run in ended:
         if run.state == TrainingRun.State.FAILED:
             text = _("%(model)s could not be trained: %(why)s")
-            facts.append(Fact("warn", text % {"model": name_of(run.algorithm), "why": run.error}))
+            facts.append(Fact("warn", text % {"model": name_of(run.algorithm), "why": said(run.error)}))
     seconds = sum(run.seconds or 0 for run in ended if run.created_at == max(one.created_at for one in ended))
     text = _("Trains once a day when something happened; the last time took %(n)s s")
     return [*facts, Fact("ok", text % {"n": f"{seconds:.0f}"}), *_hidden_facts()]

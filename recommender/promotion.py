@@ -11,6 +11,7 @@ from mailai.errors import StateError
 from recommender import artefacts, queries
 from recommender.core.algorithms import BASELINE
 from recommender.models import Champion, TrainingRun
+from recommender.said import TOO_FEW_TESTED
 
 # With fewer tested shoppers an interval is a guess.
 MIN_TEST_SHOPPERS = 30
@@ -35,8 +36,7 @@ def judge(run: TrainingRun, champion: TrainingRun | None) -> Verdict:
         return _judge_baseline(run, champion)
     n = run.metrics["n_test_shoppers"]
     if n < MIN_TEST_SHOPPERS:
-        text = _("Refused: only %(n)s shoppers could be tested, %(needed)s are needed to tell luck from quality.")
-        return Verdict(False, text % {"n": n, "needed": MIN_TEST_SHOPPERS})
+        return Verdict(False, TOO_FEW_TESTED % {"n": n, "needed": MIN_TEST_SHOPPERS})
     if not better(run, BASELINE):
         return Verdict(False, _("Refused: it does not rank better than most popular on orders it has not seen."))
     return _judge_against_live(run, champion)

@@ -17,6 +17,7 @@ from recommender.claimed import MAX_TRIES, take_up
 from recommender.core.algorithms import ALGORITHMS, AUTOMATIC, COMPOSITES
 from recommender.models import TrainingRun
 from recommender.promotion import promote
+from recommender.said import TRAINING_LEFT
 from recommender.serving import top_products
 from recommender.teamwork import Call, help_with, nobody, take_up_blocks, tidy
 from recommender.training import train
@@ -144,10 +145,7 @@ def waiting_runs() -> list[int]:
 
 def sweep() -> list[int]:
     """Queue again what a dead worker left, give up after three tries, and return what waits."""
-    sentence = _(
-        "The worker stopped %(n)s times during this training. Look at its memory; the last model goes on serving."
-    )
-    take_up(TrainingRun, sentence % {"n": MAX_TRIES}, progress={})
+    take_up(TrainingRun, TRAINING_LEFT % {"n": MAX_TRIES}, progress={})
     take_up_blocks()
     for run in queries.untidy_runs():
         tidy(run)

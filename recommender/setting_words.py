@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 from recommender.core.algorithms import ALGORITHMS, create
 from recommender.core.weighting import BEST, LOG
 from recommender.models import Tuning
+from recommender.said import said
 
 # By name, or by algorithm and name where the same letter means another thing.
 SETTINGS = {
@@ -94,7 +95,7 @@ def in_short(algorithm: str, params: dict[str, Any]) -> str:
 def found(tuning: Tuning) -> str:
     """Say in a sentence what a search found."""
     if tuning.error:
-        return tuning.error
+        return said(tuning.error)
     if tuning.state != Tuning.State.DONE:
         return str(tuning.get_state_display())
     ends = {name: f"{tuning.found.get(name, 0):+.3f}" for name in ("value", "low", "high")}

@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count
 
-from django.utils.translation import gettext as _
-
 from mailai.errors import ArtefactError, StateError
 from recommender import array_files, queries
 from recommender.claimed import MAX_TRIES, Claimed, take_up
@@ -21,6 +19,7 @@ from recommender.core.exam_lists import Lists
 from recommender.core.item_based import NearestItems
 from recommender.core.sequence import NextItems
 from recommender.models import TrainingBlock, TrainingRun
+from recommender.said import PART_FAILED, PART_LEFT
 
 logger = logging.getLogger(__name__)
 Call = Callable[[int], object]
@@ -158,7 +157,7 @@ def _again(claimed: Claimed, block: TrainingBlock) -> None:
     if block.tries < MAX_TRIES:
         claimed.update(state=TrainingRun.State.QUEUED)
     else:
-        claimed.fail(_("A part of this training failed %(n)s times.") % {"n": MAX_TRIES})
+        claimed.fail(PART_FAILED % {"n": MAX_TRIES})
 
 
 # The materials that this process works with: never more than one.
@@ -189,8 +188,7 @@ def help_with(run_id: int) -> None:
 
 def take_up_blocks() -> None:
     """Let blocks that dead workers left wait again, and give up those that were left three times."""
-    sentence = _("The worker stopped %(n)s times during this part of a training. Look at its memory.")
-    take_up(TrainingBlock, sentence % {"n": MAX_TRIES})
+    take_up(TrainingBlock, PART_LEFT % {"n": MAX_TRIES})
 
 
 def tidy(run: TrainingRun) -> None:

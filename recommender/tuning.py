@@ -26,6 +26,7 @@ from recommender.core.tuning import best, proposed
 from recommender.models import Trial, Tuning
 from recommender.promotion import MIN_TEST_SHOPPERS
 from recommender.reading import read_shop
+from recommender.said import TOO_FEW_TO_TUNE, TUNING_LEFT
 from recommender.sharing import TEST_SHARE
 
 logger = logging.getLogger(__name__)
@@ -161,8 +162,7 @@ def _rehearsal(work: Claimed) -> Rehearsal:
     n, judges = n_shoppers(parts.searched), n_shoppers(parts.judged)
     work.update(n_shoppers=n, n_judges=judges, n_events=int(shop.log.liked.sum()), demo=shop.demo)
     if min(n, judges) < MIN_TEST_SHOPPERS:
-        text = _("Only %(n)s shoppers could try settings out, %(needed)s are needed to tell luck from quality.")
-        raise StateError(text % {"n": n + judges, "needed": 2 * MIN_TEST_SHOPPERS})
+        raise StateError(TOO_FEW_TO_TUNE % {"n": n + judges, "needed": 2 * MIN_TEST_SHOPPERS})
     _kept[tuning.pk] = (parts, time.monotonic())
     return parts
 
@@ -217,8 +217,7 @@ def _judge(work: Claimed, parts: Rehearsal, trials: Sequence[Tried]) -> None:
 
 def sweep() -> list[tuple[int, int]]:
     """Queue again what a dead worker left, give up after three times, and return what should be worked on now."""
-    sentence = _("The worker stopped %(n)s times during this tuning. Look at its memory; trainings go on as before.")
-    take_up(Tuning, sentence % {"n": MAX_TRIES})
+    take_up(Tuning, TUNING_LEFT % {"n": MAX_TRIES})
     return next_one()
 
 

@@ -14,6 +14,7 @@ from mailai.errors import ArtefactError, InputError, MailAIError
 from mailai.ui.tables import paginate
 from recommender import boards, fairness, history_chart, queries, services, tasks, tuning, tuning_pages, words
 from recommender.models import TrainingRun, Tuning
+from recommender.said import said
 
 
 @require_login
@@ -36,7 +37,8 @@ def models(request: HttpRequest) -> HttpResponse:
         {
             "run": run,
             "label": words.label_of(run),
-            "reason": boards.said(run.reason),
+            "reason": said(run.reason),
+            "error": said(run.error),
             "tuned": run.params.get("tuning", ""),
         }
         for run in context["history"].rows
@@ -101,11 +103,11 @@ def tune(request: HttpRequest) -> HttpResponse:
     return redirect("recommender:models")
 
 
-def _minutes(said: str) -> int:
-    if not said.isascii() or not said.isdigit() or not 1 <= int(said[:9]) <= tuning_pages.MOST_MINUTES:
+def _minutes(asked: str) -> int:
+    if not asked.isascii() or not asked.isdigit() or not 1 <= int(asked[:9]) <= tuning_pages.MOST_MINUTES:
         text = _("Give tuning between 1 and %(most)s minutes.")
         raise InputError(text % {"most": tuning_pages.MOST_MINUTES})
-    return int(said)
+    return int(asked)
 
 
 @require_role(MANAGER, ADMIN)
@@ -164,13 +166,13 @@ def promote(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @require_login
 def try_it(request: HttpRequest) -> HttpResponse:
     """Show what the live model and another one would pick for a shopper: named, or anybody."""
-    said = request.GET.get("q", "")
-    live, shopper = services.champion(), queries.shopper_to_try(said)
+    asked = request.GET.get("q", "")
+    live, shopper = services.champion(), queries.shopper_to_try(asked)
     board = boards.rows(live)
     others = [row for row in board if row.usable]
     wanted = request.GET.get("with", "")
     other = next((row for row in others if row.key == wanted), others[0] if others else None)
-    context: dict[str, Any] = {"shopper": shopper, "words": said, "live": live, "nav": "recommender", "tried": True}
+    context: dict[str, Any] = {"shopper": shopper, "words": asked, "live": live, "nav": "recommender", "tried": True}
     context |= {"others": others, "other": other}
     if live and shopper:
         try:

@@ -11,6 +11,7 @@ from mailai.commands import JsonCommand, seconds, seed
 from mailai.errors import InputError, StateError
 from recommender import services, tuning
 from recommender.models import TrainingRun, Trial, Tuning
+from recommender.said import BUDGET_SPENT
 from recommender.words import name_of
 
 TUNING_SECONDS = 600.0
@@ -92,5 +93,4 @@ class Command(JsonCommand):
             if not place or budget is None or time.monotonic() - started <= budget:
                 yield run.pk
             elif run.algorithm in asked and run.pk not in of_others:
-                sentence = _("The time budget of %(n)s seconds was used up before this model's turn.")
-                services.give_up(run, sentence % {"n": budget})
+                services.give_up(run, BUDGET_SPENT % {"n": budget})
