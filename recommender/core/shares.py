@@ -1,6 +1,6 @@
 """Shares of things that come in groups: three picks of one shopper are clicked together or not at all."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from math import sqrt
 from statistics import NormalDist
 
@@ -30,6 +30,14 @@ class Sums:
     kk: float
     kn: float
     nn: float
+
+    def __add__(self, other: "Sums") -> "Sums":
+        """Return the sums over these groups and others."""
+        return Sums(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
+
+
+# Of no groups.
+NOTHING = Sums(0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def sums(groups: np.ndarray, hits: np.ndarray) -> Sums:

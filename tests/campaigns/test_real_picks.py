@@ -1,5 +1,6 @@
 """What became of picks in sent mails, up to the card of the recommender page."""
 
+import tracemalloc
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from django.core.cache import cache
 from django.urls import reverse
 from django.utils import timezone
 
+from behaviour.models import Shopper
 from campaigns import real_picks
 from campaigns.models import LinkClick, Message, TrackedLink
 from recommender import outcomes
@@ -120,3 +122,40 @@ def test_shares_of_groups_are_less_sure_than_shares_of_things():
     assert share(Sums(groups=60, k=0, n=180, kk=0, kn=0, nn=540)) == {"value": 0.0, "low": 0.0, "high": 0.05}
     assert share(Sums(groups=60, k=180, n=180, kk=540, kn=540, nn=540))["low"] == 0.95
     assert share(Sums(groups=1, k=1, n=3, kk=1, kn=3, nn=9))["high"] == 1.0
+
+
+def test_blocks_of_shoppers_count_as_all_at_once(campaign, shoppers, products, make_event, monkeypatch):
+    for n, shopper in enumerate(shoppers):
+        state = Message.State.CONTROL if n % 3 == 0 else Message.State.SENT
+        picks = [(products[3], "personal"), (products[4], "trending"), (products[5], "nobody knows")]
+        sent(
+            campaign, shopper, picks, state=state, clicked=products[3 + n % 2] if state == Message.State.SENT else None
+        )
+        make_event(shopper, at=NOW - timedelta(days=1), product=products[2 + n % 3])
+    whole = real_picks.told(timedelta(days=28))
+    assert [one.source for one in whole] == ["sequence", "trending"]
+    assert {one.clicked.groups for one in whole} == {5}
+    assert all(one.clicked.k and one.bought.k and one.held_back.groups == 3 for one in whole)
+    for size in (1, 3):
+        monkeypatch.setattr(real_picks, "BLOCK", size)
+        monkeypatch.setattr(real_picks, "CLICKS", size)
+        assert real_picks.told(timedelta(days=28)) == whole
+
+
+def test_no_more_picks_are_held_than_those_of_a_block(campaign, products, monkeypatch):
+    """The picks of all 300 shoppers would be 30,000 rows of numbers; a block has a tenth."""
+    monkeypatch.setattr(real_picks, "BLOCK", 30, raising=False)
+    people = Shopper.objects.bulk_create(Shopper(external_id=f"many{n}") for n in range(300))
+    at, picks = NOW - timedelta(days=3), [{"product": products[3].pk, "level": "personal"}] * 100
+    Message.objects.bulk_create(
+        Message(campaign=campaign, shopper=shopper, state=Message.State.SENT, arm="A", probability=1, draw=0.5,
+                due_at=at, sent_at=at, run=campaign.run, picks=picks)
+        for shopper in people
+    )  # fmt: skip
+    told_by_source()
+    tracemalloc.start()
+    found = told_by_source()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found["sequence"].clicked.n == 30_000
+    assert peak < 2_000_000
