@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -101,8 +102,8 @@ def _choice(options: Options, rehearsal: Validation, catalogue: Catalogue, say: 
 def _check(options: Options) -> None:
     if options.k < 1:
         raise InputError(_("k is %(k)s; a list needs at least 1 place.") % {"k": options.k})
-    if not options.budget > 0:
-        raise InputError(_("The budget must be more than 0 seconds."))
+    if not 0 < options.budget < math.inf:
+        raise InputError(_("The budget must be more than 0 seconds, and come to an end."))
     names = [AUTO, *ALGORITHMS, *COMPOSITES]
     if options.algorithm in names:
         return

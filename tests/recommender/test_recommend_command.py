@@ -140,6 +140,7 @@ GOOD = HEADER + "u00,x,purchase,2026-01-01\n"
         (GOOD, None, [], "There is no file"),
         (GOOD, "u00\n", ["--k", "0"], "at least 1 place"),
         (GOOD, "u00\n", ["--budget", "0"], "more than 0 seconds"),
+        (GOOD, "u00\n", ["--budget", "inf"], "more than 0 seconds, and come to an end"),
         (GOOD, "u00\n", ["--algorithm", "user_bsed"], "Did you mean user_based?"),
         (GOOD, "u00\n", ["--out", "no/such/folder/out.csv"], "can't be written"),
         (GOOD, "u00\n", ["--items", "no-such-file.csv"], "There is no file"),
