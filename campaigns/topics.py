@@ -63,9 +63,11 @@ def waiting_for(shopper_id: int) -> dict[str, Any] | None:
     asked = list(drafts.order_by("-updated_at")[:N_DRAFTS])
     if themes.standing(themes.current(), "gain") != themes.PASSED or not asked:
         return None
-    best = themes.themes_for([shopper_id], asked)[shopper_id][0]
-    chosen = next(one for one in asked if one.pk == best.campaign_id)
-    return {"campaign": chosen, "factor": best.factor} if best.factor >= LIKELY else None
+    # What everybody clicks may stand first and not suit her better than usual.
+    best = next((one for one in themes.themes_for([shopper_id], asked)[shopper_id] if one.factor >= LIKELY), None)
+    if best is None:
+        return None
+    return {"campaign": next(one for one in asked if one.pk == best.campaign_id), "factor": best.factor}
 
 
 def _topics(said: Said) -> list[Topic]:

@@ -262,6 +262,26 @@ def test_the_page_of_a_shopper_says_what_she_reacts_to(shop_of_tastes, inbox, de
     assert "Of the drafts, “Autumn mugs” suits her best" in page
 
 
+def test_the_draft_that_suits_her_need_not_be_the_one_that_all_click(inbox, make_product, desk):
+    for kind in KINDS:
+        make_product(sku=kind, category=kind)
+    rng, liked = np.random.default_rng(1), np.arange(N_SHOPPERS)[:, None] % 2 == np.arange(10) % 2
+    # Emails about bags are clicked twice as often as those about mugs.
+    chance = np.where(np.arange(10) % 2, np.where(liked, 0.5, 0.1), np.where(liked, 0.3, 0.02))
+    people = send_drawn(inbox, np.ones_like(liked), rng.random(chance.shape) < chance)
+    assert themes.standing(themes.learn(), "gain") == "passed"
+    mugs, bags = (draft_about(inbox, kind, name=f"New {kind}") for kind in KINDS)
+    found = themes.themes_for([one.pk for one in people], [mugs, bags])
+    someone = next(
+        one
+        for one in people
+        if [(choice.campaign_id, choice.factor >= LIKELY) for choice in found[one.pk]]
+        == [(bags.pk, False), (mugs.pk, True)]
+    )
+    page = desk.get(reverse("analytics:shopper", args=[someone.pseudonym])).content.decode()
+    assert "Of the drafts, “New Mugs” suits her best" in page
+
+
 def test_what_a_mail_is_about():
     paths = ["Home > Mugs", "Bags", "Home > Tea", "厨房 > 杯子"]
     assert mail_words.named("Our MUGS and teapots", paths) == ["Home > Mugs"]
