@@ -31,7 +31,7 @@ COLOURS = {
 NAMES = {rgb: name for name, rgb in COLOURS.items()}
 BAND = 0.13
 WHOLE, N_FEW = ",.0f", 4
-DAY_MS = 86_400_000
+MINUTE_MS, DAY_MS = 60_000, 86_400_000
 
 
 @dataclass(frozen=True)
@@ -229,9 +229,10 @@ def _axes(figure: go.Figure, *, y_format: str, x_title: str, dates: bool, from_z
     figure.update_xaxes(showgrid=False, nticks=7, title_text=_text(x_title) or None)
     if dates:
         day = pgettext("date on a chart axis, in the words of d3", "%-d %b")
-        # A mark each few hours tells the time too, or a day would stand there several times.
-        within_a_day = {"dtickrange": [None, DAY_MS - 1], "value": f"{day} %H:%M"}
-        figure.update_xaxes(type="date", tickformat=day, tickformatstops=[within_a_day])
+        # Marks that lie closer than a day, or a minute, tell the time too, or the same would stand there several times.
+        within_a_minute = {"dtickrange": [None, MINUTE_MS - 1], "value": "%H:%M:%S"}
+        within_a_day = {"dtickrange": [MINUTE_MS, DAY_MS - 1], "value": f"{day} %H:%M"}
+        figure.update_xaxes(type="date", tickformat=day, tickformatstops=[within_a_minute, within_a_day])
     figure.update_yaxes(nticks=5, tickformat=y_format, rangemode="tozero" if from_zero else "normal")
     counts = [value for trace in figure.data for value in trace.y or () if value is not None]
     if y_format == WHOLE and counts and max(counts) < N_FEW:
