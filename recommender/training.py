@@ -115,7 +115,7 @@ def _begun(run: TrainingRun) -> tuple[Recommender, dict[str, Any]]:
 
 
 def _tuned(algorithm: str) -> dict[str, Any]:
-    """Return the settings that tuning found, ``model``, and where, ``tuning``; of a model of models those of members."""
+    """Return the settings that tuning found, ``model``, and where, ``tuning``; a model of models takes its members'."""
     if algorithm in COMPOSITES:
         return {"model": {"members": [[name, _tuned(name).get("model", {})] for name in MEMBERS]}}
     found = queries.tuned(algorithm)

@@ -1,5 +1,7 @@
 """Linear item models in closed form: each item is predicted from the others by ridge regression."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,13 +10,16 @@ from threadpoolctl import threadpool_limits
 
 from recommender.core.base import BLOCK_CELLS, Beat, Choice, Range, Space
 from recommender.core.interactions import Interactions
-from recommender.core.item_based import nearest, nearest_items
-from recommender.core.item_model import ITEM_SPACE, ItemModel, values_at
+from recommender.core.item_based import nearest_items
+from recommender.core.item_model import ITEM_SPACE, ItemModel
 from recommender.core.user_based import unit_rows
 from recommender.core.weighting import Weighting
 
-# Of the inner products of an item with the others the largest are kept; a shop of fewer items keeps all.
-MAX_PRODUCTS = 2_000
+# Items whose inner products are all held, a dense matrix of at most 100 MB.
+MOST_WHOLE = 5_000
+# Inner products of sets of items: codes and which places are filled, both of shape (n_sets, width), to float32 of shape
+# (n_sets, width, width), 0 where a place is empty.
+Gram = Callable[[np.ndarray, np.ndarray], np.ndarray]
 # Weights of a solution below this share of its largest are rounding, and would only cost memory.
 NEGLIGIBLE = 1e-5
 
@@ -116,8 +121,9 @@ class SlimLocal(ItemModel):
     n : int >= 1, nearest items (by cosine) of each item.
     l2 : float > 0, penalty, for weights whose mean square is 1, as for EASE.
 
-    Costs: n^3 for each item and n^2 look-ups in the sparse G, of which the 2,000 largest of a row are kept: about 2 ms
-    an item with n = 100, so it grows with the number of items, not with its third power as EASE does.
+    Costs: n^3 for each item, and its G(N, N): read from the whole G where there are few items, else multiplied out for
+    each, which touches the users of its neighbours only. So it grows with the number of items, not with its third power
+    as EASE does; 30,000 items take about 20 CPU seconds.
 
     Source: Ning and Karypis (2011), "SLIM: sparse linear methods for top-n recommender systems", ICDM, section 4.4
     (feature selection by neighbours), with the ridge of Steck (2019) in place of the elastic net.
@@ -141,33 +147,51 @@ class SlimLocal(ItemModel):
         """Solve the items in blocks."""
         items = csr_matrix(even(self.weighted(interactions)).T)
         near = nearest_items(unit_rows(items), self.n, shrink=0.0, beat=beat)
-        gram = nearest(items, csr_matrix(items.T), MAX_PRODUCTS, beat=beat)
-        # What one of two items left out, the other may have kept.
-        gram = csr_matrix(gram.maximum(gram.T))
-        gram.sort_indices()
-        square = np.asarray(items.multiply(items).sum(axis=1), np.float32).ravel()
+        gram: Gram = _whole(items) if items.shape[0] <= MOST_WHOLE else partial(_multiplied, items)
         weights = np.zeros(near.nnz, np.float32)
         step = max(1, BLOCK_CELLS // (4 * self.n**2))
         with threadpool_limits(1, "blas"):
             for start in range(0, items.shape[0], step):
                 part = slice(near.indptr[start], near.indptr[min(start + step, items.shape[0])])
-                weights[part] = self._solve(near[start : start + step], start, gram, square)
+                weights[part] = self._solve(near[start : start + step], start, gram)
                 beat()
         return csr_matrix(csr_matrix((weights, near.indices, near.indptr), shape=near.shape).T)
 
-    def _solve(self, near: csr_matrix, first: int, gram: csr_matrix, square: np.ndarray) -> np.ndarray:
+    def _solve(self, near: csr_matrix, first: int, gram: Gram) -> np.ndarray:
         """Return the weights of the neighbours of some items (the first has the code ``first``), as near.data stand."""
         counts = np.diff(near.indptr)
-        there = np.arange(max(int(counts.max(initial=0)), 1)) < counts[:, None]
+        # The item itself stands before its neighbours.
+        there = np.arange(1 + int(counts.max(initial=0))) <= counts[:, None]
         codes = np.zeros(there.shape, np.int32)
-        codes[there] = near.indices
-        wide = np.broadcast_to(codes[:, :, None], (*codes.shape, codes.shape[1]))
-        deep = np.broadcast_to(codes[:, None, :], wide.shape)
-        among = values_at(gram, wide.ravel(), deep.ravel()).reshape(wide.shape)
+        codes[there] = np.insert(near.indices, near.indptr[:-1], np.arange(first, first + len(codes)))
+        products = gram(codes, there)
+        among, target = products[:, 1:, 1:], products[:, 1:, :1]
         # A place without neighbour stands alone, so its weight comes out as 0.
-        among = among * there[:, :, None] * there[:, None, :]
-        diagonal = np.arange(codes.shape[1])
-        among[:, diagonal, diagonal] = square[codes] * there + self.l2
-        own = np.repeat(np.arange(first, first + len(codes)), codes.shape[1])
-        target = values_at(gram, codes.ravel(), own).reshape(codes.shape) * there
-        return np.asarray(np.linalg.solve(among, target[:, :, None])[:, :, 0][there], np.float32)
+        diagonal = np.arange(among.shape[1])
+        among[:, diagonal, diagonal] += self.l2
+        return np.asarray(np.linalg.solve(among, target)[:, :, 0][there[:, 1:]], np.float32)
+
+
+def _whole(items: csr_matrix) -> Gram:
+    """Return what looks inner products up among all of them."""
+    everything = (items @ items.T).toarray().astype(np.float32)
+
+    def looked_up(codes: np.ndarray, there: np.ndarray) -> np.ndarray:
+        both = there[:, :, None] & there[:, None, :]
+        return np.asarray(everything[codes[:, :, None], codes[:, None, :]] * both)
+
+    return looked_up
+
+
+def _multiplied(items: csr_matrix, codes: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Multiply out: one product of a matrix that holds the rows of each set of items in columns of its own."""
+    n_sets, width = codes.shape
+    owner, place = np.nonzero(there)
+    rows = items[codes[there]]
+    columns = rows.indices + np.repeat(owner, np.diff(rows.indptr)).astype(np.int64) * items.shape[1]
+    used, columns = np.unique(columns, return_inverse=True)
+    apart = csr_matrix((rows.data, columns, rows.indptr), shape=(len(owner), len(used)))
+    products = (apart @ apart.T).tocoo()
+    answer = np.zeros((n_sets, width, width), np.float32)
+    answer[owner[products.row], place[products.row], place[products.col]] = products.data
+    return answer

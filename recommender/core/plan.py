@@ -86,7 +86,7 @@ RATES = {
     "sequence": Rates(items_work=0.005),
     "content": Rates(pairs=6.0, items_work=0.0),
     "ease": Rates(items_work=0.01, cubic=0.12),
-    "slim_local": Rates(items_work=0.02, per_item=0.0015),
+    "slim_local": Rates(items_work=0.01, per_item=0.0006),
 }
 # Parts of the budget: every algorithm once, as it begins; a round of tuning, in which all that may still win get the
 # same seconds, and what the first round left; another one for the best of them; and the members of the ranker. The

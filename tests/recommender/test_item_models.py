@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 
-from recommender.core import sequence
+from recommender.core import linear, sequence
 from recommender.core.algorithms import ALGORITHMS, create
 from recommender.core.base import silent
 from recommender.core.catalogue import Catalogue
@@ -177,7 +177,9 @@ def test_ease_keeps_the_most_popular_and_the_largest_entries():
     assert set(few.similarity.indices) <= set(np.argsort(-known, kind="stable")[:8])
 
 
-def test_slim_local_is_ridge_regression_on_the_items_that_share_a_user():
+@pytest.mark.parametrize("whole", [0, 5_000])
+def test_slim_local_is_ridge_regression_on_the_items_that_share_a_user(monkeypatch, whole):
+    monkeypatch.setattr(linear, "MOST_WHOLE", whole)
     data = random_shop()
     model = create("slim_local", {"n": 39, "l2": 50.0}).fit(data)
     dense = of_mean_square_one(model.weighted(data).toarray().astype(float))
