@@ -21,6 +21,8 @@ def card(request: UserRequest, uuid: UUID) -> HttpResponse:
     campaign = get_object_or_404(Campaign.objects.select_related("segment"), uuid=uuid)
     context = {"campaign": campaign, "suits": suits.suits(campaign), "more": LIKELY - 1}
     context["audience"] = suits.audience_key(campaign)
+    # A worker wrote it in the language of the code.
+    context["refused"] = _(campaign.narrowing_refused) if campaign.narrowing_refused else ""
     return render(request, "campaigns/_suits.html", context)
 
 

@@ -174,6 +174,9 @@ def test_what_a_worker_refused_stands_on_the_card(addresses, inbox, desk, monkey
         patch.setattr(themes, "likely", lambda *asked: np.empty(0, np.int64))
         tasks.keep_likely(*message)
     assert "Nobody of this audience is likely" in card_of(desk, draft).content.decode()
+    desk.cookies["django_language"] = "zh-hans"
+    assert "这些受众中没有人" in card_of(desk, draft).content.decode()
+    del desk.cookies["django_language"]
     # Until something else is written.
     desk.post(reverse("campaigns:content", args=[draft.uuid]), {"mjml": "<mjml></mjml>"})
     assert "Nobody of this audience is likely" not in card_of(desk, draft).content.decode()
