@@ -96,6 +96,21 @@ def test_shoppers_who_are_all_gone_make_no_list(everybody: Segment) -> None:
     assert not ShopperList.everything.exists()
 
 
+def test_who_begins_a_list_that_somebody_else_just_began_goes_on_with_it(
+    everybody: Segment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = np.array(Shopper.objects.order_by("pk").values_list("pk", flat=True))
+    there = lists.freeze_shoppers(ids, name="New to loyal", by=None)
+    look, too_early = ShopperList.objects.filter, iter([True])
+    # It is not there yet when it is looked for, and there when it is written.
+    nothing = ShopperList.objects.none()
+    monkeypatch.setattr(
+        ShopperList.objects, "filter", lambda **asked: nothing if next(too_early, False) else look(**asked)
+    )
+    assert lists.freeze_shoppers(ids, name="New to loyal", by=None) == there
+    assert ShopperList.objects.count() == 1
+
+
 def test_no_transaction_writes_more_than_a_part(everybody: Segment) -> None:
     sizes: list[int] = []
     before = list_writing._put
