@@ -11,6 +11,7 @@ import polars as pl
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from behaviour import bulk
 from behaviour.ahead import one_ahead
@@ -31,6 +32,7 @@ REST = timedelta(hours=6)
 # Shoppers whose next order tells how well categories are told.
 CATEGORY_SAMPLE = 5_000
 STATE = PredictionRun.State
+STOPPED = gettext_noop("The process was stopped.")
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def _claim(now: datetime) -> PredictionRun:
     abandoned = PredictionRun.objects.filter(state=STATE.RUNNING).filter(
         Q(claimed_at=None) | Q(claimed_at__lt=timezone.now() - ABANDONED)
     )
-    abandoned.update(state=STATE.FAILED, error="The process was stopped.", claimed_at=None)
+    abandoned.update(state=STATE.FAILED, error=STOPPED, claimed_at=None)
     try:
         with transaction.atomic():
             return PredictionRun.objects.create(as_of=now, claimed_at=timezone.now())

@@ -320,3 +320,15 @@ def test_every_rule_has_words() -> None:
     assert {rule.action for rule in rules.RULES} <= set(upload_words.DOES)
     assert set(rules.WAYS) <= set(upload_words.WAY_NAMES)
     assert set(rules.FILLED) <= set(upload_words.FIELD_NAMES)
+
+
+def test_what_a_worker_wrote_of_a_failure_is_told_in_the_readers_language(client_for, admin):
+    error = "There is no space left on the disk. Free some, then go on with the import."
+    upload = Upload.objects.create(kind="events", filename="a.csv", state="failed", error=error)
+    client = client_for(admin)
+    assert error in client.get(reverse("behaviour:import_run", args=[upload.uuid])).content.decode()
+    client.cookies["django_language"] = "zh-hans"
+    for address in (reverse("behaviour:import_run", args=[upload.uuid]), reverse("behaviour:imports")):
+        page = client.get(address).content.decode()
+        assert error not in page
+        assert "磁盘" in page
