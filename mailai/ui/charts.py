@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from django.utils.translation import pgettext
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ COLOURS = {
 NAMES = {rgb: name for name, rgb in COLOURS.items()}
 BAND = 0.13
 WHOLE, N_FEW = ",.0f", 4
-MINUTE_MS, DAY_MS = 60_000, 86_400_000
+DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def lines(
         )
     figure.update_layout(annotations=_line_ends(series), margin={"l": 8, "r": 96, "t": 10, "b": 8})
     _axes(figure, y_format=y_format, x_title=x_title, dates=dates, from_zero=from_zero)
+    if dates:
+        _at_least_a_day(figure)
     return plain(figure)
 
 
@@ -229,15 +232,22 @@ def _axes(figure: go.Figure, *, y_format: str, x_title: str, dates: bool, from_z
     figure.update_xaxes(showgrid=False, nticks=7, title_text=_text(x_title) or None)
     if dates:
         day = pgettext("date on a chart axis, in the words of d3", "%-d %b")
-        # Marks that lie closer than a day, or a minute, tell the time too, or the same would stand there several times.
-        within_a_minute = {"dtickrange": [None, MINUTE_MS - 1], "value": "%H:%M:%S"}
-        within_a_day = {"dtickrange": [MINUTE_MS, DAY_MS - 1], "value": f"{day} %H:%M"}
-        figure.update_xaxes(type="date", tickformat=day, tickformatstops=[within_a_minute, within_a_day])
+        # Marks each few hours tell the time too, or a day would stand there several times.
+        within_a_day = {"dtickrange": [None, DAY_MS - 1], "value": f"{day} %H:%M"}
+        figure.update_xaxes(type="date", tickformat=day, tickformatstops=[within_a_day])
     figure.update_yaxes(nticks=5, tickformat=y_format, rangemode="tozero" if from_zero else "normal")
     counts = [value for trace in figure.data for value in trace.y or () if value is not None]
     if y_format == WHOLE and counts and max(counts) < N_FEW:
         # Halves of a count would read 0, 1, 1.
         figure.update_yaxes(dtick=1)
+
+
+def _at_least_a_day(figure: go.Figure) -> None:
+    """Let the axis be a day wide: around a single moment it would be a second, with marks of parts of it."""
+    moments = np.array([one for trace in figure.data for one in trace.x or ()], "datetime64[s]")
+    half = np.timedelta64(DAY_MS // 2, "ms")
+    if len(moments) and moments.max() - moments.min() < 2 * half:
+        figure.update_xaxes(range=[str(moments.min() - half), str(moments.max() + half)])
 
 
 def _text(words: str) -> str:

@@ -149,3 +149,10 @@ def test_a_part_of_a_page_that_fails_is_a_part(client_for: Any, stranger: Any, m
     for answer, status, said in ((gone, 404, "not there any more"), (refused, 403, "role"), (broken, 500, "our side")):
         text = answer.content.decode()
         assert (answer.status_code, said in text, "<html" in text) == (status, True, False)
+
+
+def test_an_axis_of_time_is_a_day_wide_at_least():
+    hours = lines([Series("Ease", ["2026-12-01 14:00", "2026-12-01 16:00"], [1, 2])], dates=True)
+    assert hours["layout"]["xaxis"]["range"] == ["2026-12-01T02:00:00.000", "2026-12-02T04:00:00.000"]
+    days = lines([Series("Ease", ["2026-12-01", "2026-12-03"], [1, 2])], dates=True)
+    assert "range" not in days["layout"]["xaxis"]
