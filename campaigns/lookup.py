@@ -4,14 +4,11 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign
 from mailai.errors import InputError
-
-# A time zone or some days more or less never lead out of the calendar.
-YEARS = range(1970, 2101)
+from mailai.moments import moment_in
 
 
 def campaign_by_id(word: str) -> Campaign:
@@ -29,15 +26,6 @@ def campaign_by_id(word: str) -> Campaign:
     if campaign is None:
         raise InputError(_("There is no campaign %(id)s.") % {"id": word})
     return campaign
-
-
-def moment_in(word: str) -> datetime | None:
-    """Return the time with its zone that a text is, None = it is none, or of a year that nobody means."""
-    try:
-        found = parse_datetime(word)
-    except ValueError:
-        return None
-    return found if found and found.tzinfo and found.year in YEARS else None
 
 
 def moment(word: str | None) -> datetime | None:

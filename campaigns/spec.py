@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 
 from behaviour.models import Shopper
 from campaigns import content, planning, wishes
-from campaigns.lookup import moment_in
 from campaigns.models import Campaign, Sender, Variant
 from mailai.accounts import audit
 from mailai.errors import InputError
+from mailai.moments import moment_in
 from mailai.texts import storable
 from segments import rules
 from segments.models import Segment

@@ -1,12 +1,10 @@
 """The list of shoppers, and everything about one of them."""
 
-from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -24,6 +22,7 @@ from campaigns.models import Campaign
 from mailai.accounts import audit
 from mailai.accounts.roles import ADMIN, MARKETER, has_role, require_login, require_role
 from mailai.errors import InputError
+from mailai.moments import moment_in
 from mailai.ui.keyset import KeyPage, key_page
 from recommender.boards import label_of
 from recommender.services import champion
@@ -32,8 +31,6 @@ from segments.models import Prediction, Segment
 
 # Who may see personal data, with a reason.
 MAY_REVEAL = (MARKETER, ADMIN)
-# Moments in an address that every database and time zone can hold.
-YEARS = range(1900, 2200)
 
 
 @require_login
@@ -160,7 +157,7 @@ def _person(who: Identity) -> list[tuple[str, str]]:
 def _timeline(request: HttpRequest, found: Shopper, shop: Shop) -> dict[str, Any]:
     kinds = request.GET.get("kind", "all")
     kinds = kinds if kinds in FILTERS else "all"
-    page = read_timeline(found, kinds, _moment(request.GET.get("before", "")))
+    page = read_timeline(found, kinds, moment_in(request.GET.get("before", "")))
     return {
         "days": stories.days(page.entries, shop, local_now(shop).date()),
         "older": page.older.isoformat() if page.older else "",
@@ -175,12 +172,3 @@ def _timeline(request: HttpRequest, found: Shopper, shop: Shop) -> dict[str, Any
             ("emails", _("Emails")),
         ],
     }
-
-
-def _moment(text: str) -> datetime | None:
-    """Return the moment that a link named; nonsense shows the newest part."""
-    try:
-        moment = parse_datetime(text)
-    except ValueError:
-        return None
-    return moment if moment and moment.tzinfo and moment.year in YEARS else None

@@ -11,7 +11,8 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils.dateparse import parse_datetime
+
+from mailai.moments import moment_in
 
 PER_PAGE = 25
 BETWEEN = "~"
@@ -52,8 +53,8 @@ class _Place:
 
 def a_moment(text: str) -> datetime:
     """Read a moment with its zone; ValueError for anything else."""
-    moment = parse_datetime(text)
-    if moment is None or moment.tzinfo is None:
+    moment = moment_in(text)
+    if moment is None:
         raise ValueError(text)
     return moment
 
