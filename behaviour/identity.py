@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Coalesce
+from django.utils.timezone import now
 
 from behaviour.models import Identity, Shopper
 from mailai import crypto
@@ -41,7 +42,7 @@ def _save_batch(rows: list[dict[str, Any]]) -> None:
 
 def _rewrite(rows: list[Identity]) -> None:
     """Write existing rows back; bulk_update() would pass by the encryption, an upsert on the id does not."""
-    fields = [*Identity.ENCRYPTED, "email_index", "email_domain", "key_id"]
+    fields = [*Identity.ENCRYPTED, "email_index", "email_domain", "key_id", "written_at"]
     Identity.objects.bulk_create(rows, update_conflicts=True, unique_fields=["id"], update_fields=fields)
 
 
@@ -63,7 +64,7 @@ def _fill(identity: Identity, row: dict[str, Any]) -> Identity:
         identity.email_domain = crypto.normal_email(identity.email).rpartition("@")[2]
     else:
         identity.email_index, identity.email_domain = None, ""
-    identity.key_id = crypto.newest_key_id()
+    identity.key_id, identity.written_at = crypto.newest_key_id(), now()
     return identity
 
 

@@ -194,8 +194,8 @@ class EventLoader:
         """
         if self._met_later:
             turns.alone()
-        product_history.publish(self._upload)
         self._people.publish()
+        product_history.publish(self._upload)
         met = merging.join(self._met_later, upload=self._upload)
         found = self._net(beat=lambda: None) if self._net_later else Counter()
         netting.write(self._cut_later)

@@ -24,7 +24,10 @@ from mailai.crypto import blind_index, newest_key_id, normal_email
 KEPT_FOR = timedelta(days=30)
 BATCH = 1000
 PLAIN, PERSONAL = ShopperChange.PLAIN, ShopperChange.PERSONAL
-WRITTEN = (*PLAIN, *PERSONAL, "email_index", "email_domain", "key_id", "consent_source", "consent_at", "former")
+WRITTEN = (
+    *PLAIN, *(f"{name}_was" for name in PLAIN), *PERSONAL, "email_index", "email_domain", "key_id", "consent_source",
+    "consent_at", "former",
+)  # fmt: skip
 WRITE_PLAIN = """
     UPDATE behaviour_shopper SET country = COALESCE(NULLIF(c.country, ''), behaviour_shopper.country),
     locale = COALESCE(NULLIF(c.locale, ''), behaviour_shopper.locale) FROM behaviour_shopperchange AS c
@@ -33,9 +36,9 @@ WRITE_PLAIN = """
 # A row keeps the older of two keys, so that a rotation finds it.
 WRITE_IDENTITIES = """
     INSERT INTO behaviour_identity AS known (uuid, shopper_id, email, first_name, last_name, phone, birthday,
-    email_index, email_domain, key_id)
+    email_index, email_domain, key_id, written_at)
     SELECT c.identity_uuid, c.shopper_id, c.email, c.first_name, c.last_name, c.phone, '', c.email_index,
-    c.email_domain, c.key_id FROM behaviour_shopperchange AS c JOIN behaviour_shopper AS s ON s.id = c.shopper_id
+    c.email_domain, c.key_id, %s FROM behaviour_shopperchange AS c JOIN behaviour_shopper AS s ON s.id = c.shopper_id
     LEFT JOIN behaviour_identity AS i ON i.shopper_id = s.id
     WHERE c.upload_id = %s AND s.merged_into_id IS NULL AND (i.id IS NULL OR i.uuid = c.identity_uuid)
     AND (c.email <> '' OR c.first_name <> '' OR c.last_name <> '' OR c.phone <> '')
@@ -45,7 +48,7 @@ WRITE_IDENTITIES = """
     phone = COALESCE(NULLIF(excluded.phone, ''), known.phone),
     email_index = COALESCE(excluded.email_index, known.email_index),
     email_domain = COALESCE(NULLIF(excluded.email_domain, ''), known.email_domain),
-    key_id = CASE WHEN known.key_id = %s THEN excluded.key_id ELSE known.key_id END
+    key_id = CASE WHEN known.key_id = %s THEN excluded.key_id ELSE known.key_id END, written_at = excluded.written_at
 """
 WRITE_CONSENT = """
     INSERT INTO behaviour_consent (shopper_id, purpose, state, source, proof, at)
@@ -64,7 +67,7 @@ class Aside:
         """Let the shoppers and identities at hand be as they will be with what was set aside before."""
         self._upload = upload
         self._identities = identities
-        self._uuids = {pk: one.uuid for pk, one in identities.items()}
+        self._known = dict(identities)
         self._told: dict[int, dict[str, Any]] = defaultdict(dict)
         self._before: dict[int, dict[str, str]] = defaultdict(dict)
         self._changes: dict[int, ShopperChange] = {}
@@ -105,19 +108,27 @@ class Aside:
         _save([self._change(pk) for pk in sorted(self._told)])
 
     def _change(self, pk: int) -> ShopperChange:
-        change = self._changes.get(pk)
-        if change is None:
-            change = ShopperChange(upload=self._upload, shopper_id=pk)
-            change.identity_uuid = self._uuids.get(pk, change.identity_uuid)
-        for name, value in self._told[pk].items():
-            setattr(change, name, value)
-        for name, value in self._before[pk].items():
-            change.before.setdefault(name, value)
-        if change.email:
-            change.email_index = blind_index(change.email)
-            change.email_domain = normal_email(change.email).rpartition("@")[2]
-        change.seal()
-        return change
+        change = self._changes.get(pk) or _new(self._upload, pk, self._known.get(pk))
+        return _told(change, self._before[pk], self._told[pk])
+
+
+def _new(upload: Upload, shopper_id: int, known: Identity | None) -> ShopperChange:
+    change = ShopperChange(upload=upload, shopper_id=shopper_id)
+    if known:
+        change.identity_uuid, change.identity_at = known.uuid, known.written_at
+    return change
+
+
+def _told(change: ShopperChange, before: dict[str, str], after: Mapping[str, Any]) -> ShopperChange:
+    held = before | change.before
+    for name, value in after.items():
+        setattr(change, name, value)
+    change.before = held
+    if change.email:
+        change.email_index = blind_index(change.email)
+        change.email_domain = normal_email(change.email).rpartition("@")[2]
+    change.seal()
+    return change
 
 
 def joined_later(pairs: Sequence[merging.Pair], upload: Upload) -> list[merging.Pair]:
@@ -159,18 +170,24 @@ def publish(upload: Upload, proof: str) -> None:
     rows = ShopperChange.objects.filter(upload=upload)
     if not rows.exists():
         return
-    pairs = _pairs(rows)
-    if pairs:
-        # Whoever joins takes this lock first and then the rows, so that nobody waits for the other for ever.
+    # Whoever joins takes this lock first and then the rows, so that nobody waits for the other for ever; and nobody is
+    # joined meanwhile.
+    joining = joins(upload)
+    if joining:
         turns.alone()
+    else:
+        turns.hold()
+    _follow_joined(rows)
     _renew(rows)
+    pairs = _pairs(rows) if joining else []
     # Somebody got the address in the last moments, or will be joined and hand it over: what else is told still counts.
     taken = Identity.objects.filter(email_index=OuterRef("email_index")).exclude(shopper=OuterRef("shopper"))
     rows.filter(Exists(taken)).update(email="", email_index=None, email_domain="")
     _write_made_meanwhile(rows)
     with connection.cursor() as cursor:
         cursor.execute(WRITE_PLAIN, [upload.pk])
-        cursor.execute(WRITE_IDENTITIES, [upload.pk, newest_key_id()])
+        at = connection.ops.adapt_datetimefield_value(now())
+        cursor.execute(WRITE_IDENTITIES, [at, upload.pk, newest_key_id()])
         cursor.execute(WRITE_CONSENT, [proof, upload.pk])
     _follow_consent(rows)
     merging.join(pairs, upload=upload)
@@ -201,10 +218,36 @@ def _write_made_meanwhile(rows: "QuerySet[ShopperChange]") -> None:
     identity.save_identities(told)
 
 
+def _follow_joined(rows: "QuerySet[ShopperChange]") -> None:
+    """Let what is told of who was joined meanwhile be told of who was kept; of two the later counts, as in a file."""
+    joined = rows.filter(shopper__merged_into__isnull=False)
+    kept_of: dict[int, Any] = dict(joined.values_list("shopper_id", "shopper__merged_into_id"))
+    if not kept_of:
+        return
+    told = list(rows.filter(shopper__in={*kept_of, *kept_of.values()}).order_by("pk"))
+    said: dict[int, dict[str, Any]] = defaultdict(dict)
+    for one in told:
+        agreed = {"consent_at": one.consent_at, "consent_source": one.consent_source} if one.consent_at else {}
+        said[kept_of.get(one.shopper_id, one.shopper_id)] |= one.after | agreed
+    rows.filter(pk__in=[one.pk for one in told]).delete()
+    people, identities = Shopper.everything.in_bulk(said), identity.identities_of(said)
+    new = []
+    for pk, after in said.items():
+        values = _values(people[pk], identities.get(pk))
+        before = {name: value for name, value in values.items() if name in after}
+        new.append(_told(_new(told[0].upload, pk, identities.get(pk)), before, after))
+    _save(new)
+
+
 def _renew(rows: "QuerySet[ShopperChange]") -> None:
-    """Let what was set aside before another file changed the same shopper stand upon that and count as the newer."""
+    """Let what was set aside before somebody else changed the same shopper stand upon that and count as the newer."""
     later = ShopperChange.objects.filter(shopper=OuterRef("shopper"), pk__gt=OuterRef("pk"))
-    old = list(rows.filter(Exists(later.exclude(upload=OuterRef("upload")))))
+    stale = Exists(later.exclude(upload=OuterRef("upload"))) | ~Q(identity_at=F("shopper__identity__written_at")) & ~Q(
+        identity_at=None, shopper__identity__written_at=None
+    )
+    for name in PLAIN:
+        stale |= ~Q(**{name: ""}) & ~Q(**{f"{name}_was": F(f"shopper__{name}")})
+    old = list(rows.filter(stale))
     if not old:
         return
     ids = [one.shopper_id for one in old]

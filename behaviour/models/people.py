@@ -112,6 +112,8 @@ class Identity(models.Model):
     email_domain = models.CharField(max_length=255, blank=True)
     # Which key of the ring the row was written with; rotation walks the others.
     key_id = models.CharField(max_length=8, db_index=True)
+    # When the row was last written, so that who read it before can tell.
+    written_at = models.DateTimeField(null=True, blank=True)
 
     ENCRYPTED: ClassVar[tuple[str, ...]] = ("email", "first_name", "last_name", "phone", "birthday")
 
@@ -137,6 +139,11 @@ class ShopperChange(models.Model):
     upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="+", db_index=False)
     country = models.CharField(max_length=60, blank=True)
     locale = models.CharField(max_length=10, blank=True)
+    # What these held; with identity_at, by which a statement can tell that somebody changed the shopper since.
+    country_was = models.CharField(max_length=60, blank=True)
+    locale_was = models.CharField(max_length=10, blank=True)
+    # When her identity had last been written.
+    identity_at = models.DateTimeField(null=True, blank=True)
     # The identity that there is, or the one to be made.
     identity_uuid = models.UUIDField(default=uuid.uuid4, editable=False)
     email = SealedForIdentity(blank=True)
@@ -149,7 +156,7 @@ class ShopperChange(models.Model):
     # That marketing mail is welcome; a withdrawal never waits.
     consent_source = models.CharField(max_length=60, blank=True)
     consent_at = models.DateTimeField(null=True, blank=True)
-    # {field: value} as JSON.
+    # What the personal fields that change held: {field: value} as JSON.
     former = SealedForIdentity(blank=True)
 
     PLAIN: ClassVar[tuple[str, ...]] = ("country", "locale")
@@ -167,7 +174,8 @@ class ShopperChange(models.Model):
     @cached_property
     def before(self) -> dict[str, str]:
         """Return what the fields that change held; who changes it writes it back by ``seal``."""
-        return json.loads(self.former) if self.former else {}
+        plain = {name: getattr(self, f"{name}_was") for name in self.PLAIN if getattr(self, name)}
+        return plain | (json.loads(self.former) if self.former else {})
 
     @property
     def after(self) -> dict[str, str]:
@@ -176,8 +184,10 @@ class ShopperChange(models.Model):
         return {name: value for name, value in said.items() if value}
 
     def seal(self) -> None:
-        """Bring everything that is sealed under the newest key."""
-        self.former = json.dumps(self.before)
+        """Write ``before`` back, and bring everything that is sealed under the newest key."""
+        for name in self.PLAIN:
+            setattr(self, f"{name}_was", self.before.get(name, ""))
+        self.former = json.dumps({name: value for name, value in self.before.items() if name in self.PERSONAL})
         for name in self.PERSONAL:
             setattr(self, name, getattr(self, name))
         self.key_id = newest_key_id()
