@@ -127,6 +127,7 @@ def _parts(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
         yield rows[start : start + size]
         start += size
         faster = PART_SECONDS / max(time.perf_counter() - began, PART_SECONDS / 4)
+        turns.breathe()
         size = max(SMALLEST_PART, min(LARGEST_PART, int(size * faster)))
 
 
