@@ -82,6 +82,11 @@ class Campaign(models.Model):
     pause_reason = models.CharField(max_length=500, blank=True)
     # The list that those who are likely to like it become (campaigns.suits), by its name, while they are looked for.
     narrowing_to = models.CharField(max_length=120, db_default="", default="", blank=True)
+    # When a worker was asked last, and who wished it.
+    narrowing_at = models.DateTimeField(null=True, blank=True)
+    narrowing_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     # Why the audience of a draft was not narrowed to them, in words for the marketer.
     narrowing_refused = models.CharField(max_length=500, db_default="", default="", blank=True)
     demo = models.BooleanField(default=False)

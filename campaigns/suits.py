@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from segments.models import Segment
 # Of a larger audience so many are asked for the page; the seed is fixed, so that a reload says the same.
 SAMPLE, SEED = 20_000, 1
 N_ALIKE = 3
+# A worker that was told, and has not said that it is done.
+ASK_AGAIN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def audience_key(campaign: Campaign) -> str:
     return salted_hmac("campaigns.suits", json.dumps([campaign.segment_id, campaign.rule], sort_keys=True)).hexdigest()
 
 
-def begin(campaign: Campaign, *, audience: str = "") -> Campaign:
+def begin(campaign: Campaign, *, by: Any, audience: str = "") -> Campaign:
     """Note on a draft what those who are likely to like it become, and return it as it stands; asked twice, the same.
 
     ``audience`` is the one that the marketer saw (`audience_key`), "" = whichever it is.
@@ -106,15 +109,27 @@ def begin(campaign: Campaign, *, audience: str = "") -> Campaign:
             raise StateError(_changed())
         base = _("Likely to like “%(name)s”") % {"name": now.name[: name_rules.NAME_LENGTH - 40]}
         now.narrowing_to, now.narrowing_refused = now.narrowing_to or lists.free(base), ""
-        now.save(update_fields=["narrowing_to", "narrowing_refused"])
+        now.narrowing_at, now.narrowing_by = timezone.now(), by
+        now.save(update_fields=["narrowing_to", "narrowing_refused", "narrowing_at", "narrowing_by"])
     return now
 
 
-def go_on(campaign_id: int, *, name: str, segment_id: int | None, rule: Any, by: Any) -> Segment | None:
-    """Do what was noted of a draft of this audience; nothing where that is done, or the audience is another by now."""
-    asked = Campaign.objects.select_related("segment").filter(pk=campaign_id, narrowing_to=name, segment=segment_id)
-    campaign = asked.first()
-    return keep_likely(campaign, by=by) if campaign and campaign.rule == rule else None
+def left() -> list[int]:
+    """Return the drafts of whose search no worker was told for a while, and note that one is told now.
+
+    A message may be lost; where a worker is still at it, the second one finds the same list.
+    """
+    old = timezone.now() - ASK_AGAIN
+    drafts = Campaign.objects.filter(state=Campaign.State.DRAFT, narrowing_at__lt=old).exclude(narrowing_to="")
+    ids = list(drafts.values_list("pk", flat=True))
+    return [pk for pk in ids if drafts.filter(pk=pk).update(narrowing_at=timezone.now())]
+
+
+def go_on(campaign_id: int) -> Segment | None:
+    """Do what was noted of a draft; nothing where that is done, or the audience is another by now."""
+    noted = Campaign.objects.select_related("segment", "narrowing_by").exclude(narrowing_to="")
+    campaign = noted.filter(pk=campaign_id, state=Campaign.State.DRAFT).first()
+    return keep_likely(campaign, by=campaign.narrowing_by) if campaign else None
 
 
 def keep_likely(campaign: Campaign, *, by: Any) -> Segment:
@@ -129,7 +144,7 @@ def keep_likely(campaign: Campaign, *, by: Any) -> Segment:
         then everybody gets it.
     InputError : nobody is likely to.
     """
-    asked = campaign if campaign.narrowing_to else begin(campaign)
+    asked = campaign if campaign.narrowing_to else begin(campaign, by=by)
     try:
         return _narrowed(asked, by=by)
     except (InputError, StateError) as error:

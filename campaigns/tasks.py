@@ -1,13 +1,11 @@
 """Celery entrances of this app. Each calls one service; run twice, it does its work once."""
 
 from contextlib import suppress
-from typing import Any
 
 from celery import shared_task
 
 from campaigns import attribution, delivery, demo_reactions, planning, suits, themes, tracking
 from campaigns import sweep as sweeps
-from mailai.accounts.models import User
 from mailai.errors import InputError, StateError
 
 # One task sends for so long, then makes room for others; the sweep queues the next.
@@ -22,6 +20,8 @@ def sweep() -> None:
     sweeps.finish()
     for campaign_id in sweeps.running():
         send.delay(campaign_id)
+    for campaign_id in suits.left():
+        keep_likely.delay(campaign_id)
 
 
 @shared_task
@@ -58,12 +58,11 @@ def learn_themes() -> None:
 
 
 @shared_task
-def keep_likely(campaign_id: int, by_id: int, name: str, segment_id: int | None, rule: dict[str, Any] | None) -> None:
-    """Narrow a draft of this audience to those who are likely to like it; they become the list of this name."""
-    by = User.objects.filter(pk=by_id).first()
+def keep_likely(campaign_id: int) -> None:
+    """Narrow a draft to those who are likely to like it, if that was wished and is not done."""
     # A refusal stands on the draft.
     with suppress(InputError, StateError):
-        suits.go_on(campaign_id, name=name, segment_id=segment_id, rule=rule, by=by)
+        suits.go_on(campaign_id)
 
 
 @shared_task

@@ -32,14 +32,12 @@ def keep_likely(request: UserRequest, uuid: UUID) -> HttpResponse:
     """Make those who are likely to like it the audience; of a large one a worker does it."""
     campaign = get_object_or_404(Campaign, uuid=uuid)
     try:
-        asked = suits.begin(campaign, audience=request.POST.get("audience", ""))
+        asked = suits.begin(campaign, by=request.user, audience=request.POST.get("audience", ""))
         if suits.is_small(asked):
             segment = suits.keep_likely(asked, by=request.user)
             messages.success(request, _("The email goes to “%(segment)s” now.") % {"segment": segment.name})
         else:
-            tasks.keep_likely.delay_on_commit(
-                asked.pk, request.user.pk, asked.narrowing_to, asked.segment_id, asked.rule
-            )
+            tasks.keep_likely.delay_on_commit(asked.pk)
             messages.success(request, _("They are being looked for. The audience changes when all are found."))
     except (InputError, StateError) as error:
         messages.error(request, str(error))

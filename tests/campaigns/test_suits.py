@@ -1,13 +1,17 @@
 """Who an email suits best: the card, and the audience of just these."""
 
 import sys
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from behaviour.models import Shopper
 from campaigns import suits, tasks, themes
+from campaigns.models import Campaign
+from mailai.accounts.models import AuditEntry
 from mailai.errors import InputError
 from segments.models import Segment, ShopperList
 from tests.campaigns.tastes import N_SHOPPERS, draft_about
@@ -164,6 +168,19 @@ def test_a_message_about_another_audience_does_nothing(addresses, inbox, desk, m
     tasks.keep_likely(*message)
     draft.refresh_from_db()
     assert (draft.segment, ShopperList.objects.count()) == (few, 0)
+
+
+def test_a_lost_message_is_sent_again_by_the_sweep(addresses, inbox, desk, monkeypatch, marketer):
+    themes.learn()
+    draft = draft_about(inbox, "Mugs")
+    assert left_to_a_worker(desk, draft, monkeypatch, clicks=1) == [(draft.pk,)]
+    tasks.sweep()
+    assert not ShopperList.objects.exists()
+    Campaign.objects.update(narrowing_at=timezone.now() - suits.ASK_AGAIN - timedelta(seconds=1))
+    tasks.sweep()
+    assert (made_of(draft), Segment.objects.count()) == ((1, []), 1)
+    assert AuditEntry.objects.get(action="campaign.audience").user == marketer
+    assert suits.left() == []
 
 
 def test_what_a_worker_refused_stands_on_the_card(addresses, inbox, desk, monkeypatch):
