@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.core.cache import cache
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from recommender.core.intervals import Interval
@@ -13,7 +14,11 @@ from recommender.picks import CATEGORY, NEWEST, POPULAR, SIMILAR, TRENDING
 from recommender.words import name_of
 
 WINDOW = timedelta(days=28)
-KEPT_SECONDS = 600
+COUNTED, ASKED = "picks-in-real-emails", "picks-in-real-emails-asked"
+# Counted at most so often; what was counted is shown meanwhile, for a day.
+FRESH, KEPT = timedelta(minutes=10), timedelta(days=1)
+# A worker that was asked and says nothing is asked again after this time; a million shoppers take about 90 seconds.
+PATIENCE = timedelta(minutes=5)
 # Below so many picks shown nothing is said of a rate.
 MIN_SHOWN = 100
 
@@ -57,13 +62,28 @@ def register(source: Source) -> None:
     _sources[:] = [source]
 
 
-def outcomes() -> list[Outcome]:
-    """Return what became of the picks of the last 28 days, most shown first; kept for ten minutes."""
-    if not _sources:
-        return []
-    told = cache.get_or_set("picks-in-real-emails", lambda: _sources[0](WINDOW), KEPT_SECONDS) or []
-    rows = [_outcome(one) for one in told]
-    return sorted(rows, key=lambda row: -row.n_shown)
+def due() -> bool:
+    """Say whether a worker should count now; who is told so asks one, and nobody else does for a while."""
+    found = cache.get(COUNTED)
+    if found and now() - found[0] < FRESH:
+        return False
+    return cache.add(ASKED, True, PATIENCE.total_seconds())
+
+
+def count() -> None:
+    """Count what became of the picks of the last 28 days and keep it."""
+    told = _sources[0](WINDOW) if _sources else []
+    cache.set(COUNTED, (now(), told), KEPT.total_seconds())
+    cache.delete(ASKED)
+
+
+def outcomes() -> tuple[datetime, list[Outcome]] | None:
+    """Return when it was counted and what became of the picks, most shown first; None until a worker has counted."""
+    found = cache.get(COUNTED)
+    if found is None:
+        return None
+    at, told = found
+    return at, sorted((_outcome(one) for one in told), key=lambda row: -row.n_shown)
 
 
 def _outcome(told: Told) -> Outcome:

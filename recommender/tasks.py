@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from recommender import services, tuning
+from recommender import outcomes, services, tuning
 
 
 @shared_task(acks_late=True)
@@ -52,3 +52,9 @@ def request_nightly_training() -> None:
     """Train on what happened since the last time."""
     for run_id in services.request_nightly_training():
         train.delay(run_id)
+
+
+@shared_task
+def count_outcomes() -> None:
+    """Count what became of picks in sent mails, which takes more time than a page has."""
+    outcomes.count()

@@ -20,7 +20,7 @@ NOW = timezone.now()
 
 @pytest.fixture(autouse=True)
 def nothing_kept():
-    cache.delete("picks-in-real-emails")
+    cache.delete(outcomes.COUNTED)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_the_card_names_algorithms_and_keeps_silent_of_few(
     door = reverse("recommender:outcomes")
     client = client_for(manager)
     assert "No email with picks was sent" in client.get(door).content.decode()
-    cache.delete("picks-in-real-emails")
+    cache.delete(outcomes.COUNTED)
     for n, shopper in enumerate(shoppers):
         row = [(products[3], "personal"), (products[4], "popular")]
         sent(campaign, shopper, row, clicked=products[3] if n < 2 else None)
@@ -106,6 +106,25 @@ def test_the_card_names_algorithms_and_keeps_silent_of_few(
     page = client.get(door).content.decode()
     assert '25.0% <span class="mx-ci">' in page
     assert "invented" not in page
+
+
+def test_the_card_waits_for_a_worker_and_asks_one_at_a_time(client_for, manager, shop, monkeypatch):
+    asked = []
+    monkeypatch.setattr("recommender.tasks.count_outcomes.delay", lambda: asked.append(1))
+    door, client = reverse("recommender:outcomes"), client_for(manager)
+    for _look in range(2):
+        page = client.get(door).content.decode()
+        assert 'hx-trigger="every 2s"' in page
+        assert "No email with picks" not in page
+    assert asked == [1]
+    outcomes.count()
+    page = client.get(door).content.decode()
+    assert "every 2s" not in page
+    assert "No email with picks was sent" in page
+    assert asked == [1]
+    monkeypatch.setattr(outcomes, "FRESH", timedelta(0))
+    assert "No email with picks was sent" in client.get(door).content.decode()
+    assert asked == [1, 1]
 
 
 def test_a_stranger_sees_no_outcomes(client, shop):
