@@ -17,13 +17,14 @@ from recommender.claimed import MAX_TRIES, Claimed, take_up
 from recommender.core.dividing import Arrays, BlockWork, in_turn
 from recommender.core.exam_lists import Lists
 from recommender.core.item_based import NearestItems
+from recommender.core.linear import SolvedItems
 from recommender.core.sequence import NextItems
 from recommender.models import TrainingBlock, TrainingRun
 from recommender.said import PART_FAILED, PART_LEFT
 
 logger = logging.getLogger(__name__)
 Call = Callable[[int], object]
-WORKS: dict[str, type[BlockWork]] = {cls.name: cls for cls in (Lists, NearestItems, NextItems)}
+WORKS: dict[str, type[BlockWork]] = {cls.name: cls for cls in (Lists, NearestItems, NextItems, SolvedItems)}
 # A shop with fewer events is trained by one process: writing the files would take longer than the work.
 LARGE_EVENTS = 2_000_000
 # So many workers are called at most; more come when the sweep calls again.

@@ -8,9 +8,10 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from recommender.core.base import BLOCK_CELLS, Beat, Choice, Range, Space
+from recommender.core.base import BLOCK_CELLS, Beat, Choice, Range, Space, matrix_arrays, matrix_from
+from recommender.core.dividing import Arrays, BlockWork, cut
 from recommender.core.interactions import Interactions
-from recommender.core.item_based import nearest_items
+from recommender.core.item_based import BLOCK_ITEMS, nearest_items
 from recommender.core.item_model import ITEM_SPACE, ItemModel
 from recommender.core.user_based import unit_rows
 from recommender.core.weighting import Weighting
@@ -146,25 +147,40 @@ class SlimLocal(ItemModel):
     def similarities(self, interactions: Interactions, beat: Beat) -> csr_matrix:
         """Solve the items in blocks."""
         items = csr_matrix(even(self.weighted(interactions)).T)
-        near = nearest_items(unit_rows(items), self.n, shrink=0.0, beat=beat)
-        gram: Gram = _whole(items) if items.shape[0] <= MOST_WHOLE else partial(_multiplied, items)
-        weights = np.zeros(near.nnz, np.float32)
-        step = max(1, BLOCK_CELLS // (4 * self.n**2))
-        with threadpool_limits(1, "blas"):
-            for start in range(0, items.shape[0], step):
-                part = slice(near.indptr[start], near.indptr[min(start + step, items.shape[0])])
-                weights[part] = self._solve(near[start : start + step], start, gram)
-                beat()
+        near = nearest_items(unit_rows(items), self.n, shrink=0.0, beat=beat, divide=self.divide)
+        materials = matrix_arrays(items, "items.") | matrix_arrays(near, "near.") | {"l2": np.array(self.l2)}
+        solved = self.divide(SolvedItems, materials, cut(items.shape[0], BLOCK_ITEMS), beat)
+        weights = np.concatenate([np.zeros(0, np.float32), *(one["weights"] for one in solved)])
         return csr_matrix(csr_matrix((weights, near.indices, near.indptr), shape=near.shape).T)
 
-    def _solve(self, near: csr_matrix, first: int, gram: Gram) -> np.ndarray:
-        """Return the weights of the neighbours of some items (the first has the code ``first``), as near.data stand."""
+
+class SolvedItems(BlockWork):
+    """The weights of the neighbours of some items, as their row of ``near`` names them."""
+
+    name: ClassVar[str] = "solved"
+
+    def __init__(self, materials: Arrays) -> None:
+        self.near, items = matrix_from(materials, "near."), matrix_from(materials, "items.")
+        self.l2, self.width = float(materials["l2"]), int(np.diff(self.near.indptr).max(initial=0))
+        self.gram: Gram = _whole(items) if items.shape[0] <= MOST_WHOLE else partial(_multiplied, items)
+
+    def part(self, block: slice, beat: Beat) -> Arrays:
+        """Return them below each other."""
+        parts, step = [], max(1, BLOCK_CELLS // (4 * max(self.width, 1) ** 2))
+        with threadpool_limits(1, "blas"):
+            for part in cut(block.stop - block.start, step):
+                first, last = block.start + part.start, block.start + part.stop
+                parts.append(self._solve(self.near[first:last], first))
+                beat()
+        return {"weights": np.concatenate(parts)}
+
+    def _solve(self, near: csr_matrix, first: int) -> np.ndarray:
         counts = np.diff(near.indptr)
-        # The item itself stands before its neighbours.
-        there = np.arange(1 + int(counts.max(initial=0))) <= counts[:, None]
+        # The item itself stands before its neighbours. All are of one width, so that no block rounds otherwise.
+        there = np.arange(1 + self.width) <= counts[:, None]
         codes = np.zeros(there.shape, np.int32)
         codes[there] = np.insert(near.indices, near.indptr[:-1], np.arange(first, first + len(codes)))
-        products = gram(codes, there)
+        products = self.gram(codes, there)
         among, target = products[:, 1:, 1:], products[:, 1:, :1]
         # A place without neighbour stands alone, so its weight comes out as 0.
         diagonal = np.arange(among.shape[1])

@@ -9,14 +9,15 @@ from django.db import connection
 from django.utils import timezone
 
 from recommender import array_files, boards, services, sharing, tasks, teamwork
-from recommender.core import exam_lists, item_based, sequence
+from recommender.core import exam_lists, item_based, linear, sequence
 from recommender.core.exam_lists import Lists
 from recommender.core.item_based import NearestItems
+from recommender.core.linear import SolvedItems
 from recommender.core.sequence import NextItems
 from recommender.models import TrainingBlock, TrainingRun
 from tests.recommender.conftest import NOW
 
-DIVIDED = ("user_based", "next_basket", "item_bm25", "rp3beta", "sequence")
+DIVIDED = ("user_based", "next_basket", "item_bm25", "rp3beta", "sequence", "slim_local")
 
 
 class Killed(BaseException):
@@ -30,10 +31,11 @@ def large(monkeypatch):
     monkeypatch.setattr(teamwork, "PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(teamwork, "PAUSES", 2)
     monkeypatch.setattr(item_based, "BLOCK_ITEMS", 9)
+    monkeypatch.setattr(linear, "BLOCK_ITEMS", 9)
     monkeypatch.setattr(sequence, "BLOCK_EVENTS", 150)
     monkeypatch.setattr(exam_lists, "USERS_OF_A_BLOCK", 11)
     done = []
-    for kind in (Lists, NearestItems, NextItems):
+    for kind in (Lists, NearestItems, NextItems, SolvedItems):
 
         def part(self, block, beat, plain=kind.part):
             done.append((type(self).name, block.start, block.stop))
