@@ -154,6 +154,8 @@ def rotate(batch: int = BATCH) -> int:
     with transaction.atomic():
         rows = list(Identity.objects.exclude(key_id=newest).order_by("pk")[:batch])
         for row in rows:
-            _fill(row, {})
+            # Nothing is said anew.
+            at = row.written_at
+            _fill(row, {}).written_at = at
         _rewrite(rows)
     return len(rows)

@@ -5,7 +5,7 @@ else that is hers moves there, and ``Merge.moved`` notes what. docs/identity.md 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -216,7 +216,7 @@ def undo_merge(merge: Merge, by: Any) -> None:
     audit.record("shopper.unmerge", merge.kept, by=by, joined=merge.joined.pseudonym)
 
 
-def undo_merges_of(upload: Upload) -> int:
+def undo_merges_of(upload: Upload, beat: Callable[[], None]) -> int:
     """Take apart whom an upload joined, and forget that it did: the same file may join them again. Returns how many."""
     n = 0
     # A pair that a person took apart stays known.
@@ -225,6 +225,7 @@ def undo_merges_of(upload: Upload) -> int:
         with transaction.atomic():
             n += _take_apart(ids)
             Merge.objects.filter(pk__in=ids).delete()
+        beat()
     return n
 
 

@@ -57,7 +57,11 @@ class ShopperLoader:
         later = self._join_known_by_address(rows)
         kept = identity.kept_ids(ids.values())
         ids = {name: kept.get(pk, pk) for name, pk in ids.items()}
-        people = {row.pk: row for row in Shopper.everything.filter(pk__in=set(ids.values()))}
+        found = Shopper.everything.filter(pk__in=set(ids.values())).order_by("pk")
+        if self._upload.pk is None:
+            # A file that is published at this moment waits, or we do.
+            found = found.select_for_update(no_key=True)
+        people = {row.pk: row for row in found}
         by_id = _by_person(rows, ids)
         there = identity.identities_of(by_id)
         aside = set_aside.Aside(self._upload, people, there)

@@ -91,7 +91,7 @@ def remove_rows(upload_id: int) -> dict[str, Any]:
     if upload.state not in (State.CANCELLED, State.UNDONE):
         return {}
     drop_rejects(upload)
-    n_apart = merging.undo_merges_of(upload)
+    n_apart = merging.undo_merges_of(upload, beat=lambda: _beat(upload))
     n_restored = product_history.restore(upload, beat=lambda: _beat(upload))
     n_given_back = set_aside.give_back(upload, beat=lambda: _beat(upload))
     removed: dict[str, Any] = {"events_removed": _remove_events(upload)}
@@ -196,6 +196,7 @@ def _undo_permissions(upload: Upload) -> int:
             Consent.objects.filter(pk__in=ids).delete()
             _restate(people)
         n += len(ids)
+        _beat(upload)
     return n
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
@@ -120,7 +121,9 @@ def left() -> list[int]:
     A message may be lost; where a worker is still at it, the second one finds the same list.
     """
     old = timezone.now() - ASK_AGAIN
-    drafts = Campaign.objects.filter(state=Campaign.State.DRAFT, narrowing_at__lt=old).exclude(narrowing_to="")
+    # What was wished before the moment was noted waits too.
+    quiet = Q(narrowing_at__lt=old) | Q(narrowing_at=None)
+    drafts = Campaign.objects.filter(quiet, state=Campaign.State.DRAFT).exclude(narrowing_to="")
     ids = list(drafts.values_list("pk", flat=True))
     return [pk for pk in ids if drafts.filter(pk=pk).update(narrowing_at=timezone.now())]
 
@@ -129,7 +132,10 @@ def go_on(campaign_id: int) -> Segment | None:
     """Do what was noted of a draft; nothing where that is done, or the audience is another by now."""
     noted = Campaign.objects.select_related("segment", "narrowing_by").exclude(narrowing_to="")
     campaign = noted.filter(pk=campaign_id, state=Campaign.State.DRAFT).first()
-    return keep_likely(campaign, by=campaign.narrowing_by) if campaign else None
+    if campaign is None:
+        return None
+    Campaign.objects.filter(pk=campaign_id).update(narrowing_at=timezone.now())
+    return keep_likely(campaign, by=campaign.narrowing_by)
 
 
 def keep_likely(campaign: Campaign, *, by: Any) -> Segment:
@@ -148,12 +154,22 @@ def keep_likely(campaign: Campaign, *, by: Any) -> Segment:
     try:
         return _narrowed(asked, by=by)
     except (InputError, StateError) as error:
-        drafts = Campaign.objects.filter(pk=asked.pk, state=Campaign.State.DRAFT)
-        # Another search may have begun since.
-        drafts.filter(narrowing_to__in=("", asked.narrowing_to)).update(
-            narrowing_to="", narrowing_refused=str(error)[:500]
+        _refuse(asked, str(error))
+        raise
+    except Exception:
+        _refuse(
+            asked, _("The search stopped with an error that nobody expected. The email goes to everybody you chose.")
         )
         raise
+
+
+@transaction.atomic
+def _refuse(asked: Campaign, why: str) -> None:
+    """Let a draft say why nobody was chosen, unless another search began since, or one for another audience."""
+    drafts = Campaign.objects.select_for_update().filter(pk=asked.pk, state=Campaign.State.DRAFT)
+    now = drafts.filter(narrowing_to__in=("", asked.narrowing_to)).first()
+    if now and (now.segment_id, now.rule) == (asked.segment_id, asked.rule):
+        Campaign.objects.filter(pk=now.pk).update(narrowing_to="", narrowing_refused=why[:500])
 
 
 def _narrowed(asked: Campaign, *, by: Any) -> Segment:
@@ -164,6 +180,9 @@ def _narrowed(asked: Campaign, *, by: Any) -> Segment:
     ids = themes.likely(run, asked, _audience(asked).tolist(), timezone.now())
     if not len(ids):
         raise InputError(_("Nobody of this audience is likely to like it more than others do."))
+    # A list of this name may be for the audience that she chose meanwhile.
+    if not Campaign.objects.filter(pk=asked.pk, segment=asked.segment_id).exists():
+        raise StateError(_changed())
     made = lists.freeze_shoppers(ids, name=asked.narrowing_to, by=by)
     rule = {"all": [*_before(asked), {"list": str(made.uuid)}]}
     with transaction.atomic():

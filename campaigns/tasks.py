@@ -58,8 +58,11 @@ def learn_themes() -> None:
 
 
 @shared_task
-def keep_likely(campaign_id: int) -> None:
-    """Narrow a draft to those who are likely to like it, if that was wished and is not done."""
+def keep_likely(campaign_id: int, *_of_before: object) -> None:
+    """Narrow a draft to those who are likely to like it, if that was wished and is not done.
+
+    Messages of the version before said more, which stands on the draft now.
+    """
     # A refusal stands on the draft.
     with suppress(InputError, StateError):
         suits.go_on(campaign_id)

@@ -14,7 +14,7 @@ from recommender.picks import CATEGORY, NEWEST, POPULAR, SIMILAR, TRENDING
 from recommender.words import name_of
 
 WINDOW = timedelta(days=28)
-COUNTED, ASKED = "picks-in-real-emails", "picks-in-real-emails-asked"
+COUNTED, ASKED = "picks-counted", "picks-counting"
 # Counted at most so often; what was counted is shown meanwhile, for a day.
 FRESH, KEPT = timedelta(minutes=10), timedelta(days=1)
 # A worker that was asked and says nothing is asked again after this time; a million shoppers take about 90 seconds.
@@ -64,14 +64,18 @@ def register(source: Source) -> None:
 
 def due() -> bool:
     """Say whether a worker should count now; who is told so asks one, and nobody else does for a while."""
+    return not _is_fresh() and cache.add(ASKED, True, PATIENCE.total_seconds())
+
+
+def _is_fresh() -> bool:
     found = cache.get(COUNTED)
-    if found and now() - found[0] < FRESH:
-        return False
-    return cache.add(ASKED, True, PATIENCE.total_seconds())
+    return bool(found) and now() - found[0] < FRESH
 
 
 def count() -> None:
-    """Count what became of the picks of the last 28 days and keep it."""
+    """Count what became of the picks of the last 28 days and keep it; asked again meanwhile, it is not done again."""
+    if _is_fresh():
+        return
     told = _sources[0](WINDOW) if _sources else []
     cache.set(COUNTED, (now(), told), KEPT.total_seconds())
     cache.delete(ASKED)

@@ -176,7 +176,7 @@ def test_the_undo_of_an_upload_takes_apart_whom_it_joined_and_may_join_them_agai
     upload = Upload.objects.create(filename="events.csv", kind="events")
     before = _world()
     merging.join([("visitor-a", "U1")], upload=upload)
-    assert merging.undo_merges_of(upload) == 1
+    assert merging.undo_merges_of(upload, beat=lambda: None) == 1
     assert _world() == before
     assert merging.join([("visitor-a", "U1")]).merged == 1
 

@@ -183,6 +183,48 @@ def test_a_lost_message_is_sent_again_by_the_sweep(addresses, inbox, desk, monke
     assert suits.left() == []
 
 
+def test_a_wish_of_the_version_before_is_told_again_too(addresses, inbox, desk, monkeypatch):
+    themes.learn()
+    draft = draft_about(inbox, "Mugs")
+    left_to_a_worker(desk, draft, monkeypatch, clicks=1)
+    Campaign.objects.update(narrowing_at=None)
+    assert suits.left() == [draft.pk]
+    assert suits.left() == []
+    tasks.keep_likely(draft.pk, 1, "Likely to like “Draft”", None, None)
+    assert (made_of(draft), Segment.objects.count()) == ((1, []), 1)
+
+
+def test_an_error_that_nobody_expected_is_told_and_not_tried_for_ever(addresses, inbox, desk, monkeypatch):
+    themes.learn()
+    draft = draft_about(inbox, "Mugs")
+    left_to_a_worker(desk, draft, monkeypatch, clicks=1)
+    monkeypatch.setattr(themes, "likely", lambda *asked: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        tasks.keep_likely(draft.pk)
+    assert "error that nobody expected" in card_of(desk, draft).content.decode()
+    draft.refresh_from_db()
+    assert draft.narrowing_to == ""
+
+
+def test_a_search_for_another_audience_neither_makes_its_list_nor_refuses_the_new_wish(
+    addresses, inbox, desk, monkeypatch, meanwhile
+):
+    themes.learn()
+    draft, few = draft_about(inbox, "Mugs"), Segment.objects.create(name="Few", rule={"all": []})
+    (message,) = left_to_a_worker(desk, draft, monkeypatch, clicks=1)
+    changed = {"name": "Draft", "segment": few.pk, "control_share": "0.0"}
+
+    def choose_another_and_wish_again():
+        desk.post(reverse("campaigns:audience", args=[draft.uuid]), changed)
+        click(desk, draft, card_of(desk, draft).context["audience"])
+
+    meanwhile(choose_another_and_wish_again)
+    tasks.keep_likely(*message)
+    draft.refresh_from_db()
+    assert (draft.narrowing_to, draft.narrowing_refused) == ("Likely to like “Draft”", "")
+    assert (draft.segment, ShopperList.objects.count()) == (few, 0)
+
+
 def test_what_a_worker_refused_stands_on_the_card(addresses, inbox, desk, monkeypatch):
     themes.learn()
     draft = draft_about(inbox, "Mugs")

@@ -79,6 +79,7 @@ def test_divided_or_not_the_figures_are_the_same_and_nothing_is_left_behind(tast
     divided = services.train(begun(name).pk, services.help_with)
     assert divided.state == "done", divided.error
     assert len(large) > 2
+    assert ("solved" in {kind for kind, _first, _last in large}) == (name == "slim_local")
     assert not TrainingBlock.objects.exists()
     assert stored() == []
     monkeypatch.setattr(teamwork, "LARGE_EVENTS", 10**9)

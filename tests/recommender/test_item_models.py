@@ -198,6 +198,20 @@ def test_slim_local_asks_only_the_nearest():
     assert ((model.similarity != 0) != (near.T != 0)).nnz == 0
 
 
+@pytest.mark.parametrize("whole", [0, 5_000])
+def test_slim_local_is_the_same_to_the_last_bit_however_it_is_divided(monkeypatch, whole):
+    monkeypatch.setattr(linear, "MOST_WHOLE", whole)
+    # So few events that items differ in how many neighbours they have.
+    data, found = random_shop(n_events=150), []
+    for step in (1, 7, 2_000):
+        monkeypatch.setattr(linear, "BLOCK_ITEMS", step)
+        found.append(create("slim_local", {"n": 20}).fit(data).similarity)
+    assert len(set(np.diff(found[0].tocsc().indptr))) > 3
+    for other in found[1:]:
+        assert np.array_equal(found[0].indices, other.indices)
+        assert np.array_equal(found[0].data, other.data)
+
+
 NAMES = ["red cotton shirt", "blue cotton shirt", "red wool scarf", "garden chair", "红色 茶杯", "红茶", ""]
 CATALOGUE = Catalogue(
     NAMES, np.array([0, 0, 0, 1, 2, 2, 1]), ["clothes", "garden", "tea"], np.array([10, 10, 40, np.nan, 5, 10, 80.0])
