@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import OuterRef, Subquery, UniqueConstraint
 
-from behaviour.models import Event, Identity, Merge, Shopper
+from behaviour.models import Event, Identity, Merge, Shopper, ShopperChange
 
 CHUNK = 500
 EVENTS = Event._meta.label
@@ -120,11 +120,23 @@ def back(merges: Sequence[Merge], here: dict[int, int]) -> None:
         wanted = {pk for merge in merges for pk in ids_in(merge.moved, model._meta.label)}
         now_at = _places(model, name, sorted(wanted))
         before = dict(now_at)
+        published = _published(wanted) if model is ShopperChange else {}
         for merge in merges:
             for pk in ids_in(merge.moved, model._meta.label):
-                if now_at.get(pk) == here[merge.pk]:
+                # What a file changed since stays with whom it was changed of.
+                since = pk in published and published[pk] > merge.at
+                if now_at.get(pk) == here[merge.pk] and not since:
                     now_at[pk] = merge.joined_id
         write(model, [name], [(at, pk) for pk, at in now_at.items() if before[pk] != at])
+
+
+def _published(ids: Iterable[int]) -> dict[int, Any]:
+    """Return change of a shopper -> when it was published, of those that are."""
+    found: dict[int, Any] = {}
+    for part in in_parts(sorted(ids)):
+        rows = ShopperChange.objects.filter(pk__in=part, upload__published_at__isnull=False)
+        found |= dict(rows.values_list("pk", "upload__published_at"))
+    return found
 
 
 def _places(model: Any, name: str, ids: Sequence[int]) -> dict[int, int]:

@@ -470,3 +470,12 @@ def test_a_new_key_says_nothing_new_of_anybody() -> None:
     with override_settings(MAILAI_FIELD_KEYS=[crypto.new_key(), old]):
         assert identity.rotate() == 1
     assert Identity.objects.get().written_at == before
+
+
+def test_what_a_file_changed_after_a_merge_is_undone_of_whom_it_was_changed(admin: Any) -> None:
+    imported(HEAD + "U1,,,France,,,\nU2,,Ben,,,,\n")
+    upload = imported_but(HEAD + "U1,,,Italy,,,\n", merged_by_hand("U1", "U2", admin))
+    assert person("U2")[0] == "Italy"
+    merging.undo_merge(Merge.objects.get(), admin)
+    undo_upload(upload)
+    assert (person("U1")[0], person("U2")[0]) == ("France", "France")
