@@ -161,31 +161,46 @@ class SolvedItems(BlockWork):
 
     def __init__(self, materials: Arrays) -> None:
         self.near, items = matrix_from(materials, "near."), matrix_from(materials, "items.")
-        self.l2, self.width = float(materials["l2"]), int(np.diff(self.near.indptr).max(initial=0))
+        self.l2, self.counts = float(materials["l2"]), np.diff(self.near.indptr)
         self.gram: Gram = _whole(items) if items.shape[0] <= MOST_WHOLE else partial(_multiplied, items)
 
     def part(self, block: slice, beat: Beat) -> Arrays:
         """Return them below each other."""
-        parts, step = [], max(1, BLOCK_CELLS // (4 * max(self.width, 1) ** 2))
+        first, last = self.near.indptr[[block.start, block.stop]]
+        weights = np.zeros(last - first, np.float32)
+        items = np.arange(block.start, block.stop)
+        widths = np.minimum(_widths(self.counts[items]), self.counts.max(initial=1))
         with threadpool_limits(1, "blas"):
-            for part in cut(block.stop - block.start, step):
-                first, last = block.start + part.start, block.start + part.stop
-                parts.append(self._solve(self.near[first:last], first))
-                beat()
-        return {"weights": np.concatenate(parts)}
+            for width in np.unique(widths).tolist():
+                alike = items[widths == width]
+                for some in cut(len(alike), max(1, BLOCK_CELLS // (4 * width**2))):
+                    places, solved = self._solve(alike[some], width)
+                    weights[places - first] = solved
+                    beat()
+        return {"weights": weights}
 
-    def _solve(self, near: csr_matrix, first: int) -> np.ndarray:
-        counts = np.diff(near.indptr)
-        # The item itself stands before its neighbours. All are of one width, so that no block rounds otherwise.
-        there = np.arange(1 + self.width) <= counts[:, None]
+    def _solve(self, items: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the places in ``near`` of the neighbours of some items, at most ``width`` each, and their weights."""
+        counts = self.counts[items]
+        places = np.repeat(self.near.indptr[items] - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
+        # The item itself stands before its neighbours.
+        there = np.arange(1 + width) <= counts[:, None]
         codes = np.zeros(there.shape, np.int32)
-        codes[there] = np.insert(near.indices, near.indptr[:-1], np.arange(first, first + len(codes)))
+        codes[:, 0] = items
+        codes[:, 1:][there[:, 1:]] = self.near.indices[places]
         products = self.gram(codes, there)
         among, target = products[:, 1:, 1:], products[:, 1:, :1]
         # A place without neighbour stands alone, so its weight comes out as 0.
         diagonal = np.arange(among.shape[1])
         among[:, diagonal, diagonal] += self.l2
-        return np.asarray(np.linalg.solve(among, target)[:, :, 0][there[:, 1:]], np.float32)
+        return places, np.asarray(np.linalg.solve(among, target)[:, :, 0][there[:, 1:]], np.float32)
+
+
+def _widths(counts: np.ndarray) -> np.ndarray:
+    """Return for each number of neighbours the power of two that holds it, by which alone an item is solved: no other
+    item of its block rounds it otherwise, and one with few neighbours costs little.
+    """
+    return 2 ** np.ceil(np.log2(np.maximum(counts, 1))).astype(np.int64)
 
 
 def _whole(items: csr_matrix) -> Gram:
