@@ -3,6 +3,7 @@
 import csv
 import gzip
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,7 +96,8 @@ def _choice(options: Options, rehearsal: Validation, catalogue: Catalogue, say: 
     def late() -> bool:
         return time.process_time() - started > LATE * options.budget
 
-    search = Search(rehearsal, catalogue, options.budget, options.seed, say=say or unheard, late=late)
+    threads = len(os.sched_getaffinity(0))
+    search = Search(rehearsal, catalogue, options.budget, options.seed, threads, say=say or unheard, late=late)
     return choose(search), search.cut
 
 

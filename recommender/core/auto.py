@@ -83,6 +83,7 @@ def unheard(line: str) -> None:
 class Search:
     """What all steps of a choice need.
 
+    threads : of the ranker's trees.
     budget : seconds; turned into numbers of trials by the size of the data (``recommender.core.plan``).
     late : asked before each trial and before the ranker; True ends the search where it stands. ``cut`` tells that it
         did: only then may the same data and seed give another answer on another machine.
@@ -93,6 +94,7 @@ class Search:
     catalogue: Catalogue | None = None
     budget: float = 300.0
     seed: int = 0
+    threads: int = 1
     beat: Beat = silent
     say: Say = unheard
     late: Callable[[], bool] = never
@@ -233,6 +235,7 @@ def two_stage(tried: Sequence[Candidate], mixed: Candidate, search_: Search) -> 
         "repeats": search_.exams[0].repeats, "seed": search_.seed, "n_windows": LEARNT_FROM,
     }  # fmt: skip
     ranker = TwoStage([create(one.name, one.params) for one in members], **params)
+    ranker.threads = search_.threads
     exam = search_.exams[0]
     ranker.fit(exam.split.train, search_.catalogue, beat=search_.beat)
     users = exam.split.train.of(exam.tested)
@@ -245,6 +248,7 @@ def two_stage(tried: Sequence[Candidate], mixed: Candidate, search_: Search) -> 
         search_.say(f"two_stage of {len(members)}, mix {mix}: {mark.mean():.4f}")
     mix = max(marks, key=lambda one: marks[one].mean())
     chosen = TwoStage([create(one.name, one.params) for one in members], mix=mix, **params)
+    chosen.threads = search_.threads
     return chosen, Candidate("two_stage", chosen.params, ndcg=[marks[mix]])
 
 

@@ -28,7 +28,7 @@ MAX_ROWS = 450_000
 TREES: dict[str, Any] = {
     "objective": "lambdarank", "num_leaves": 31, "learning_rate": 0.05, "min_data_in_leaf": 50,
     "feature_fraction": 0.7, "lambdarank_truncation_level": 20, "deterministic": True, "force_row_wise": True,
-    "num_threads": 1, "verbosity": -1,
+    "verbosity": -1,
 }  # fmt: skip
 MOST_TREES, PATIENCE = 300, 30
 # One ensemble of trees for each fold of the shoppers learnt from: the fold says when to stop adding trees to it. Their
@@ -73,6 +73,8 @@ class TwoStage(Composite):
         super().__init__(members)
         self.weights = list(weights) if weights is not None else [1.0] * len(self.members)
         self.kind, self.repeats, self.n_windows, self.seed, self.mix = kind, repeats, n_windows, seed, mix
+        # Of LightGBM; what comes out is the same for any number.
+        self.threads = 1
         self.texts: list[str] = []
         self.facts = Items.none()
         self._boosters: list[Any] = []
@@ -145,7 +147,7 @@ class TwoStage(Composite):
 
         fold = np.random.default_rng(self.seed).permutation(len(sizes)) % N_FOLDS
         held_by = np.repeat(fold, sizes)
-        params = TREES | {"seed": self.seed, "metric": "ndcg", "eval_at": [10]}
+        params = TREES | {"seed": self.seed, "metric": "ndcg", "eval_at": [10], "num_threads": self.threads}
         for number in range(N_FOLDS):
             held, stop = held_by == number, fold == number
             if not labels[held].any() or not labels[~held].any():
@@ -258,7 +260,7 @@ class TwoStage(Composite):
         # Without trees (too little to learn from) the votes decide, as in a blend.
         if not trees:
             return rows, items, votes, votes
-        order = 1 / (1 + np.exp(-np.mean([one.predict(table, num_threads=1) for one in trees], axis=0)))
+        order = 1 / (1 + np.exp(-np.mean([one.predict(table, num_threads=self.threads) for one in trees], axis=0)))
         return rows, items, _of_best(order, rows, users.n_users), votes
 
     def _trees(self) -> list[Any]:

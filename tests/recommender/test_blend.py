@@ -124,6 +124,17 @@ def test_the_ranker_learns_what_its_members_do_not_know():
     ).all()
 
 
+def test_trees_are_the_same_however_many_threads_grow_them():
+    known, lists = whole(returning_shop()), []
+    for threads in (1, 2):
+        ranker = create("two_stage", {"members": MEMBERS})
+        ranker.threads = threads
+        lists.append(ranker.fit(known).recommend(known, 4))
+        assert ranker.texts
+    assert np.array_equal(lists[0][0], lists[1][0])
+    assert np.array_equal(lists[0][1], lists[1][1])
+
+
 def test_pairs_say_how_often_and_how_long_ago():
     # One user: product 0 ordered 9 and 2 days ago, product 1 looked at 1 day ago.
     one = build(
