@@ -13,6 +13,7 @@ CHUNK = 500
 EVENTS = Event._meta.label
 SHOPPERS = Shopper._meta.label
 PLAIN = ("country", "locale", "timezone")
+PUBLISHED = ShopperChange.objects.exclude(upload__published_at=None)
 # Label of a model -> ids of its rows; events, of which there are many, as ranges.
 Moved = dict[str, Any]
 
@@ -118,9 +119,9 @@ def back(merges: Sequence[Merge], here: dict[int, int]) -> None:
     """
     for model, name in fields_to_shopper():
         wanted = {pk for merge in merges for pk in ids_in(merge.moved, model._meta.label)}
-        now_at = _places(model, name, sorted(wanted))
+        now_at = _read(_manager(model), f"{name}_id", wanted)
         before = dict(now_at)
-        published = _published(wanted) if model is ShopperChange else {}
+        published = _read(PUBLISHED, "upload__published_at", wanted) if model is ShopperChange else {}
         for merge in merges:
             for pk in ids_in(merge.moved, model._meta.label):
                 # What a file changed since stays with whom it was changed of.
@@ -130,19 +131,11 @@ def back(merges: Sequence[Merge], here: dict[int, int]) -> None:
         write(model, [name], [(at, pk) for pk, at in now_at.items() if before[pk] != at])
 
 
-def _published(ids: Iterable[int]) -> dict[int, Any]:
-    """Return change of a shopper -> when it was published, of those that are."""
+def _read(rows: Any, column: str, ids: Iterable[int]) -> dict[int, Any]:
+    """Return id -> value of a column, of these rows."""
     found: dict[int, Any] = {}
     for part in in_parts(sorted(ids)):
-        rows = ShopperChange.objects.filter(pk__in=part, upload__published_at__isnull=False)
-        found |= dict(rows.values_list("pk", "upload__published_at"))
-    return found
-
-
-def _places(model: Any, name: str, ids: Sequence[int]) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for part in in_parts(ids):
-        found |= dict(_manager(model).filter(pk__in=part).values_list("pk", f"{name}_id"))
+        found |= dict(rows.filter(pk__in=part).values_list("pk", column))
     return found
 
 
